@@ -1,0 +1,89 @@
+// Everything that can happen, as values. The engine sees nothing else.
+#pragma once
+
+#include "core/process.hpp"
+#include "core/time.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace nezuban {
+
+// --- from the kernel, in the order in which it happened on one CPU -----------------------------------------
+
+// A new process. exe, args and cgroups are its parent's: the table fills them in.
+struct Forked {
+    Process child;
+    Identity parent;
+};
+
+// It runs another program now; exe and args are the new ones.
+struct Execed {
+    Process process;
+};
+
+// Its last thread is gone. May come twice, or for somebody never heard of.
+struct Exited {
+    Identity id;
+    Cause cause;
+};
+
+// Another name, cgroup or owner; exe and args are null unless they were read anew.
+struct Changed {
+    Process process;
+};
+
+// --- from the kernel's own task list: attach, iterate, merge ------------------------------------------------
+
+struct SnapshotBegan {};
+
+struct SnapshotTask {
+    Process process;
+    bool dying = false;  // no living thread is left ...
+    bool zombie = false; // ... and its exit was told before this snapshot reached it
+};
+
+// What was in the table before SnapshotBegan and not in between is gone.
+struct SnapshotEnded {
+    bool complete = true; // false: the reading broke off, and nothing may be concluded from absence
+};
+
+// Records that found the ring full, by kind (fork, exec, exit, change), since the last such event.
+struct EventsLost {
+    std::array<std::uint64_t, 4> by_kind{};
+
+    [[nodiscard]] std::uint64_t total() const {
+        return by_kind[0] + by_kind[1] + by_kind[2] + by_kind[3];
+    }
+};
+
+// --- results of what the engine asked for ---------------------------------------------------------------------
+
+using CommandId = std::uint64_t;
+
+struct CommandStarted {
+    CommandId id = 0;
+    std::uint32_t pid = 0;
+};
+
+struct CommandEnded {
+    CommandId id = 0;
+    int exit_code = 0;      // meaningful when the others say nothing
+    int signal = 0;
+    bool timed_out = false; // it was ended by us
+    std::string error;      // it could not be started: why
+};
+
+// The answer to Signal. error is an errno: 0 delivered, ESRCH nobody of that identity is left.
+struct SignalSent {
+    Identity id;
+    int signal = 0;
+    int error = 0;
+};
+
+using Event = std::variant<Forked, Execed, Exited, Changed, SnapshotBegan, SnapshotTask, SnapshotEnded, EventsLost,
+                           CommandStarted, CommandEnded, SignalSent>;
+
+} // namespace nezuban

@@ -1,0 +1,66 @@
+// What the engine wants done. The shell does it and answers with events.
+#pragma once
+
+#include "core/event.hpp"
+#include "core/incident.hpp"
+#include "core/memory.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace nezuban {
+
+// Executed as it is, without a shell; answered by CommandStarted and CommandEnded.
+struct RunCommand {
+    CommandId id = 0;
+    std::vector<std::string> argv; // argv[0] is an absolute path or found in PATH
+    std::vector<std::pair<std::string, std::string>> environment; // added to the daemon's own
+    Duration timeout{};   // then its whole session is ended; zero: never
+    std::string input;    // given on standard input
+    std::string label;    // for the log: "scanner: restart"
+};
+
+// End a running command and everything in its session.
+struct EndCommand {
+    CommandId id = 0;
+};
+
+// A command turned out to be the service itself: let it live, without a time-out.
+struct AdoptCommand {
+    CommandId id = 0;
+};
+
+// Through a pidfd whose identity was verified; answered by SignalSent.
+struct Signal {
+    Identity id;
+    int signal = 0;
+};
+
+// Log, history.
+struct Report {
+    Incident incident;
+};
+
+// Keep this of a rule across the daemon's own death. Replaces what was kept under that name.
+struct Remember {
+    RuleMemory memory;
+};
+
+// Compare the kernel's task list with ours, now.
+struct Resync {
+    std::string why;
+};
+
+// End the daemon with this exit code, after everything before it was carried out.
+struct Quit {
+    int exit_code = 0;
+    std::string why;
+};
+
+using Intent = std::variant<RunCommand, EndCommand, AdoptCommand, Signal, Report, Remember, Resync, Quit>;
+using Intents = std::vector<Intent>;
+
+} // namespace nezuban

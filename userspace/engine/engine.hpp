@@ -1,0 +1,67 @@
+// The whole judgement, pure: (event, time) in, intents out. It has no clock, no descriptor and no library that has.
+#pragma once
+
+#include "core/event.hpp"
+#include "core/intent.hpp"
+#include "core/memory.hpp"
+#include "core/result.hpp"
+#include "core/spec.hpp"
+#include "core/view.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace nezuban {
+
+struct EngineOptions {
+    std::vector<std::uint32_t> own_pids; // the daemon and its helpers: never signalled
+    std::uint64_t seed = 1;              // of the jitter
+};
+
+class Engine {
+public:
+    // memories: what Remember intents left behind, with times already on this boot's monotonic clock (they may be
+    // before its beginning). Memories of rules that are not configured are ignored.
+    Engine(EngineOptions options, std::vector<RuleSpec> rules, std::vector<GroupSpec> groups,
+           const std::vector<RuleMemory>& memories);
+    ~Engine();
+    Engine(Engine&&) noexcept;
+    Engine& operator=(Engine&&) noexcept;
+
+    // now: not before the previous call's now. Appends to out.
+    void handle(const Event& event, Time now, Intents& out);
+
+    // Everything that is due by now. Cheap when nothing is.
+    void advance(Time now, Intents& out);
+
+    // When advance has something to do. Absent: only an event can change anything.
+    [[nodiscard]] std::optional<Time> next_deadline() const;
+
+    // What has to be known of this process before its event is handled, because a rule that could match asks for it.
+    [[nodiscard]] Needs needs_of(const Process& process) const;
+    [[nodiscard]] Needs needs() const; // of any rule at all
+
+    // The operator. NAME is a rule's or a group's; errors name what is known.
+    Result<void> pause(std::string_view name, std::optional<Time> until, Time now, Intents& out);
+    Result<void> resume(std::string_view name, Time now, Intents& out);
+    Result<void> restart(std::string_view name, Time now, Intents& out);
+    Result<void> reset(std::string_view name, Time now, Intents& out);
+
+    // Rules that are equal keep all their state; the others start anew, as pending, until the snapshot that this
+    // asks for (Resync) has ended. Returns what changed, a line each: "+ scanner", "- old", "~ mail: count, restart".
+    std::vector<std::string> reload(std::vector<RuleSpec> rules, std::vector<GroupSpec> groups, Time now, Intents& out);
+
+    [[nodiscard]] EngineView view(Time now) const;
+
+    // For `match`: the processes that each rule (in the order of the configuration) counts, oldest first.
+    [[nodiscard]] std::vector<std::vector<Process>> matches() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace nezuban
