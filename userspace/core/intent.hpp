@@ -19,8 +19,8 @@ struct RunCommand {
     std::vector<std::string> argv; // argv[0] is an absolute path or found in PATH
     std::vector<std::pair<std::string, std::string>> environment; // added to the daemon's own
     Duration timeout{};   // then its whole session is ended; zero: never
-    std::string input;    // given on standard input
-    std::string label;    // for the log: "scanner: restart"
+    std::optional<Incident> input; // given on standard input, as one JSON object; absent: /dev/null
+    std::string label;             // for the log: "scanner: restart"
 };
 
 // End a running command and everything in its session.
