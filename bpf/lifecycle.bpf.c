@@ -61,7 +61,9 @@ int BPF_PROG(handle_fork, struct task_struct *parent, struct task_struct *child)
 	fill_task(&event->child, child);
 	event->parent_pid = parent->tgid;
 	event->parent_start_ns = parent->group_leader->start_boottime;
-	event->reserved = 0;
+	event->flags = 0;
+	if (child->mm && BPF_CORE_READ(child, mm) == BPF_CORE_READ(parent, mm))
+		event->flags = NZ_FORK_SHARES_MEMORY;
 	submit(NZ_FORK, event);
 	return 0;
 }

@@ -36,6 +36,10 @@ enum nz_task_flag {
 	NZ_TASK_ZOMBIE = 4, /* and its exit has been told already */
 };
 
+enum nz_fork_flag {
+	NZ_FORK_SHARES_MEMORY = 1, /* it runs in its parent's memory until it execs: vfork, posix_spawn */
+};
+
 enum nz_exec_flag {
 	NZ_EXEC_ARGS_CUT = 1,    /* the command line is longer than NZ_ARGS */
 	NZ_EXEC_ARGS_UNREAD = 2, /* it could not be read in the kernel */
@@ -71,7 +75,7 @@ struct nz_fork {
 	struct nz_task child;
 	__u64 parent_start_ns; /* the process that called fork, whatever the child's ppid is */
 	__u32 parent_pid;
-	__u32 reserved;
+	__u32 flags; /* enum nz_fork_flag */
 };
 
 struct nz_exec {

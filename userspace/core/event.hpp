@@ -17,6 +17,8 @@ namespace nezuban {
 struct Forked {
     Process child;
     Identity parent;
+    // It runs in its parent's memory (vfork, posix_spawn): no copy of the program, but one about to exec.
+    bool shares_memory = false;
 };
 
 // It runs another program now; exe and args are the new ones.
@@ -70,7 +72,7 @@ struct CommandStarted {
 
 struct CommandEnded {
     CommandId id = 0;
-    int exit_code = 0;      // meaningful when the others say nothing
+    int exit_code = 0; // meaningful when the others say nothing
     int signal = 0;
     bool timed_out = false; // it was ended by us
     std::string error;      // it could not be started: why

@@ -43,8 +43,8 @@ enum class Severity { debug, info, warning, error };
 struct Incident {
     Time time;
     Happening happening = Happening::exit;
-    std::string rule;  // empty: of the daemon itself
-    std::string group; // empty: none
+    std::string rule;      // empty: of the daemon itself
+    std::string group;     // empty: none
     std::uint32_t pid = 0; // 0: no single process
     std::string reason;    // one sentence
     std::optional<Cause> cause;

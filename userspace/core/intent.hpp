@@ -16,9 +16,9 @@ namespace nezuban {
 // Executed as it is, without a shell; answered by CommandStarted and CommandEnded.
 struct RunCommand {
     CommandId id = 0;
-    std::vector<std::string> argv; // argv[0] is an absolute path or found in PATH
+    std::vector<std::string> argv;                                // argv[0] is an absolute path or found in PATH
     std::vector<std::pair<std::string, std::string>> environment; // added to the daemon's own
-    Duration timeout{};   // then its whole session is ended; zero: never
+    Duration timeout{};                                           // then its whole session is ended; zero: never
     std::optional<Incident> input; // given on standard input, as one JSON object; absent: /dev/null
     std::string label;             // for the log: "scanner: restart"
 };

@@ -13,9 +13,9 @@ namespace nezuban {
 
 struct RuleMemory {
     std::string rule;
-    std::vector<Time> attempts;      // restarts within the window, oldest first
-    std::uint32_t streak = 0;        // attempts since it was last healthy for `restart.forget`
-    bool exhausted = false;          // latched until reset
+    std::vector<Time> attempts; // restarts within the window, oldest first
+    std::uint32_t streak = 0;   // attempts since it was last healthy for `restart.forget`
+    bool exhausted = false;     // latched until reset
     std::string exhausted_reason;
     bool paused = false;
     std::optional<Time> paused_until; // absent: until resumed

@@ -37,11 +37,11 @@ struct Needs {
 
 // How a process ended.
 struct Cause {
-    int exit_code = 0;         // meaningful when signal is 0
-    int signal = 0;            // 0: it exited by itself
+    int exit_code = 0; // meaningful when signal is 0
+    int signal = 0;    // 0: it exited by itself
     bool core = false;
-    bool oom = false;          // chosen by the OOM killer
-    bool known = false;        // false: it was found gone, nobody saw how
+    bool oom = false;             // chosen by the OOM killer
+    bool known = false;           // false: it was found gone, nobody saw how
     std::uint32_t sender_pid = 0; // 0: no sender seen
     std::uint32_t sender_uid = 0;
     int sender_signal = 0;

@@ -8,8 +8,8 @@
 namespace nezuban {
 
 struct Error {
-    std::string text;  // "opening /run/nezuban/control.sock: Permission denied"
-    int number = 0;    // errno, when there is one
+    std::string text; // "opening /run/nezuban/control.sock: Permission denied"
+    int number = 0;   // errno, when there is one
 
     // The same error, seen from one step further out: "starting the control socket: opening ...".
     [[nodiscard]] Error in(const std::string& what) const {
@@ -17,8 +17,7 @@ struct Error {
     }
 };
 
-template <typename T>
-using Result = std::expected<T, Error>;
+template <typename T> using Result = std::expected<T, Error>;
 
 inline std::unexpected<Error> fail(std::string text, int number = 0) {
     return std::unexpected(Error{.text = std::move(text), .number = number});

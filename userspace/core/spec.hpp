@@ -25,8 +25,8 @@ struct Principal {
 
 struct MatchSpec {
     std::optional<std::string> comm;
-    std::optional<std::string> exe; // glob: * and ? stop at a slash, ** does not
-    Argv args;                      // each is one of the arguments, whole
+    std::optional<std::string> exe;        // glob: * and ? stop at a slash, ** does not
+    Argv args;                             // each is one of the arguments, whole
     std::optional<std::string> args_regex; // RE2, searched in the arguments joined by blanks
     std::optional<Principal> user;
     std::optional<Principal> group;
@@ -131,8 +131,8 @@ struct DaemonSpec {
     Duration reconcile = 1s;
     std::string log_level = "info"; // error | warning | info | debug
     LogFormat log_format = LogFormat::text;
-    std::uint64_t ring_size = 4ULL << 20U;       // bytes, a power of two of at least a page
-    std::uint64_t history_size = 64ULL << 20U;   // bytes that the history may take on disk
+    std::uint64_t ring_size = 4ULL << 20U;     // bytes, a power of two of at least a page
+    std::uint64_t history_size = 64ULL << 20U; // bytes that the history may take on disk
 
     friend bool operator==(const DaemonSpec&, const DaemonSpec&) = default;
 };

@@ -40,9 +40,9 @@ public:
     // When advance has something to do. Absent: only an event can change anything.
     [[nodiscard]] std::optional<Time> next_deadline() const;
 
-    // What has to be known of this process before its event is handled, because a rule that could match asks for it.
-    [[nodiscard]] Needs needs_of(const Process& process) const;
-    [[nodiscard]] Needs needs() const; // of any rule at all
+    // What the shell should read of this event's process before the event is handled: asked for by a rule that could
+    // match it, and neither in the event nor known here.
+    [[nodiscard]] Needs needs_of(const Event& event) const;
 
     // The operator. NAME is a rule's or a group's; errors name what is known.
     Result<void> pause(std::string_view name, std::optional<Time> until, Time now, Intents& out);

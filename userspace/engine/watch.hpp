@@ -1,0 +1,180 @@
+// One rule at work: whom it counts, what it judges, what it has done about it.
+//
+//   enter/leave  ->  judge  ->  react: report, end the excess, restart (watch_restart.cpp), escalate
+#pragma once
+
+#include "core/event.hpp"
+#include "core/intent.hpp"
+#include "core/memory.hpp"
+#include "core/spec.hpp"
+#include "core/view.hpp"
+#include "engine/process_table.hpp"
+#include "rules/budget.hpp"
+#include "rules/census.hpp"
+#include "rules/judgement.hpp"
+#include "rules/matcher.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace nezuban {
+
+// What all rules share: one of it, owned by the engine.
+struct Desk {
+    ProcessTable table;
+    Dice dice;
+    CommandId next_command = 1;
+    std::set<std::uint32_t> own_pids;
+    std::unordered_map<CommandId, Watch*> restarts;        // which rule waits for this command
+    std::unordered_map<std::string, std::string> group_of; // rule -> group
+};
+
+// One call into the engine: what time it is, and where what comes of it goes.
+struct Turn {
+    Desk& desk;
+    Time now;
+    Intents& out;
+};
+
+class Watch {
+public:
+    explicit Watch(RuleSpec spec);
+    Watch(const Watch&) = delete; // the table points to it
+    Watch& operator=(const Watch&) = delete;
+    Watch(Watch&&) = delete;
+    Watch& operator=(Watch&&) = delete;
+    ~Watch() = default;
+
+    [[nodiscard]] const RuleSpec& spec() const {
+        return spec_;
+    }
+    [[nodiscard]] const Matcher& matcher() const {
+        return matcher_;
+    }
+
+    // --- membership; judge after it -------------------------------------------------------------------------
+    enum class Entry { forked, known };
+    void enter(const Process& process, Entry how, Turn& turn);
+    void leave(const Process& process, Turn& turn); // it became somebody else
+    void lose(const Process& process, const Cause& cause, Turn& turn);
+    [[nodiscard]] bool moved(const Process& before, const Process& after) const; // to another value of count.per
+
+    // --- judgement --------------------------------------------------------------------------------------------
+    void start_judging(Time now); // the first snapshot is complete
+    void judge(Turn& turn);
+    [[nodiscard]] std::optional<Time> next_deadline() const;
+    // Another rule wants to end one of ours: may it? Not if that could be the one that we need.
+    [[nodiscard]] bool protects() const;
+
+    // --- answers ----------------------------------------------------------------------------------------------
+    void command_ended(const CommandEnded& ended, Turn& turn);
+    void command_started(const CommandStarted& started);
+    void signal_sent(const SignalSent& sent, Turn& turn);
+
+    // --- the operator ------------------------------------------------------------------------------------------
+    void pause(std::optional<Time> until, Turn& turn);
+    void resume(Turn& turn, const std::string& why);
+    [[nodiscard]] std::optional<std::string> why_no_restart() const;
+    void restart_by_hand(Turn& turn);
+    void reset(Turn& turn);
+
+    void restore(const RuleMemory& memory);
+    [[nodiscard]] RuleMemory memory() const;
+    [[nodiscard]] RuleView view(Time now) const;
+    [[nodiscard]] std::vector<Identity> members() const;
+    [[nodiscard]] RuleState state() const;
+
+private:
+    struct Bucket {
+        Census census;
+        Judgement judgement;
+        bool acted = false; // what is done once in an incident was done: said so, ran, escalated
+        std::string reason; // of the incident
+    };
+
+    // A restart from its reason to its end.
+    struct Plan {
+        enum class Phase { none, waiting, stopping, ending, starting, settling };
+        Phase phase = Phase::none;
+        std::string reason;
+        bool by_hand = false;
+        std::uint32_t attempt = 0;
+        CommandId command = 0;         // under way
+        std::uint32_t command_pid = 0; // once started
+        Time deadline{};               // of the phase
+        Time began{};                  // the first attempt of this row
+        std::set<Identity> victims;    // to be gone before the start
+        bool killed = false;           // they have had their SIGKILL
+        Time settling_from{};
+        bool was_in_range = false; // since then
+    };
+
+    // watch.cpp
+    std::string value_of(const Process& process) const; // of count.per
+    [[nodiscard]] Limits limits() const;
+    void judge(const std::string& value, Bucket& bucket, Turn& turn);
+    void begin_incident(const std::string& value, Bucket& bucket, Turn& turn);
+    void react(const std::string& value, Bucket& bucket, Turn& turn);
+    void hold_down(const std::string& value, Bucket& bucket, Turn& turn);
+    void remove_from_bucket(const Process& process, Turn& turn);
+    void tell_exit(const Process& process, const Cause& cause, Turn& turn);
+    void flush_tellings(Turn& turn);
+    [[nodiscard]] std::uint32_t total() const;
+    [[nodiscard]] bool in_range() const;
+    [[nodiscard]] Time in_range_since() const;
+    void make_restless(); // judge every bucket at the next turn
+    [[nodiscard]] std::string why_not_ok() const;
+    [[nodiscard]] bool may_end(const Identity& id, Turn& turn) const;
+    Incident incident(Happening happening, std::string reason, const Turn& turn) const;
+    void report(Incident incident, Turn& turn);
+    CommandId run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const;
+
+    // watch_restart.cpp
+    void begin_plan(std::string reason, Turn& turn);
+    void attempt(Turn& turn);
+    void stop_members(Turn& turn);
+    void start(Turn& turn);
+    void settle(Turn& turn);
+    void attempt_failed(const std::string& why, Turn& turn);
+    void recovered(Turn& turn);
+    void drop_plan(Turn& turn);
+    void escalate(const std::string& why, Turn& turn);
+    void advance_plan(Turn& turn);
+    void signal_victims(int signal, Turn& turn);
+    void remember(Turn& turn) const;
+    [[nodiscard]] bool mending() const {
+        return plan_.phase != Plan::Phase::none;
+    }
+
+    RuleSpec spec_;
+    Matcher matcher_;
+    std::map<std::string, Bucket> buckets_;
+    std::set<std::string> restless_; // buckets to judge at the next turn, or at a later time
+    bool judging_ = false;
+    Budget budget_;
+    Plan plan_;
+    bool exhausted_ = false;
+    std::string exhausted_reason_;
+    bool paused_ = false;
+    std::optional<Time> paused_until_;
+    std::optional<Time> forget_at_;
+    std::string last_loss_; // how the last one left: the cause when there are too few
+
+    // Exits and ended excess are told at once, but not by the thousand: the rest of a second is told as a sum.
+    struct Telling {
+        Time second{};
+        std::uint32_t told = 0;
+        std::uint32_t untold = 0;
+    };
+    Telling exits_;
+    Telling excess_;
+    std::uint64_t stopped_excess_ = 0;
+};
+
+} // namespace nezuban

@@ -1,0 +1,306 @@
+// The restart of one rule, from its reason to its end:
+//
+//   waiting -> [stopping -> ending ->] starting -> settling -> recovered
+//      ^-------------- failed, while the budget lasts -----------'
+#include "engine/tell.hpp"
+#include "engine/watch.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+namespace {
+
+// A start command may return before what it started has exec'ed: without a settle time we still give it so long.
+constexpr Duration least_grace = 1s;
+// Beyond a command's own time-out, in case that its end never reaches us.
+constexpr Duration command_slack = 30s;
+
+} // namespace
+
+void Watch::begin_plan(std::string reason, Turn& turn) {
+    plan_ = {};
+    plan_.reason = std::move(reason);
+    plan_.began = turn.now;
+    if (budget_.spent(turn.now)) {
+        escalate(plan_.reason, turn);
+        return;
+    }
+    plan_.phase = Plan::Phase::waiting;
+    plan_.deadline = turn.now + budget_.next_delay(turn.desk.dice);
+    advance_plan(turn);
+}
+
+void Watch::attempt(Turn& turn) {
+    if (!plan_.by_hand) {
+        budget_.add_attempt(turn.now);
+        plan_.attempt = budget_.used(turn.now);
+        forget_at_.reset();
+        remember(turn);
+    }
+    auto told = incident(Happening::restart,
+                         plan_.by_hand
+                             ? plan_.reason
+                             : fmt::format("attempt {} of {}: {}", plan_.attempt, spec_.restart.attempts, plan_.reason),
+                         turn);
+    told.attempt = plan_.attempt;
+    told.count = total();
+    report(std::move(told), turn);
+    plan_.killed = false;
+    plan_.command_pid = 0;
+    if (spec_.restart.command.empty()) {
+        stop_members(turn);
+    } else {
+        start(turn);
+    }
+}
+
+void Watch::stop_members(Turn& turn) {
+    plan_.victims.clear();
+    for (const auto& id : members()) {
+        if (id.pid > 1 && !turn.desk.own_pids.contains(id.pid)) plan_.victims.insert(id);
+    }
+    if (plan_.victims.empty()) {
+        start(turn);
+        return;
+    }
+    if (spec_.restart.stop.empty()) {
+        plan_.phase = Plan::Phase::ending;
+        plan_.deadline = turn.now + spec_.restart.kill_after;
+        signal_victims(spec_.restart.signal, turn);
+        return;
+    }
+    plan_.phase = Plan::Phase::stopping;
+    plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
+    auto why = incident(Happening::restart, plan_.reason, turn);
+    why.attempt = plan_.attempt;
+    plan_.command = run(spec_.restart.stop, why, "stop", turn);
+    turn.desk.restarts[plan_.command] = this;
+}
+
+void Watch::signal_victims(int signal, Turn& turn) {
+    plan_.killed = plan_.killed || signal == SIGKILL;
+    for (const auto& id : plan_.victims) {
+        turn.out.emplace_back(Signal{.id = id, .signal = signal});
+    }
+}
+
+void Watch::start(Turn& turn) {
+    plan_.phase = Plan::Phase::starting;
+    plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
+    plan_.command_pid = 0;
+    auto why = incident(Happening::restart, plan_.reason, turn);
+    why.attempt = plan_.attempt;
+    const auto& argv = spec_.restart.command.empty() ? spec_.restart.start : spec_.restart.command;
+    plan_.command = run(argv, why, spec_.restart.command.empty() ? "start" : "restart", turn);
+    turn.desk.restarts[plan_.command] = this;
+}
+
+void Watch::command_started(const CommandStarted& started) {
+    if (started.id == plan_.command) plan_.command_pid = started.pid;
+}
+
+void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
+    turn.desk.restarts.erase(ended.id);
+    if (ended.id != plan_.command) return;
+    plan_.command = 0;
+    if (plan_.phase == Plan::Phase::stopping) {
+        // Whatever it answered: what counts is whether they are gone.
+        plan_.phase = Plan::Phase::ending;
+        plan_.deadline = turn.now + spec_.restart.kill_after;
+        if (plan_.victims.empty()) start(turn);
+        return;
+    }
+    if (plan_.phase != Plan::Phase::starting) return;
+    const bool fine = ended.error.empty() && !ended.timed_out && ended.signal == 0 && ended.exit_code == 0;
+    if (fine) {
+        settle(turn);
+    } else {
+        attempt_failed("the command " + tell(ended), turn);
+    }
+}
+
+void Watch::settle(Turn& turn) {
+    plan_.phase = Plan::Phase::settling;
+    plan_.settling_from = turn.now;
+    plan_.was_in_range = false;
+    plan_.deadline = turn.now + std::max(spec_.restart.settle, least_grace);
+    make_restless();
+}
+
+void Watch::advance_plan(Turn& turn) {
+    switch (plan_.phase) {
+    case Plan::Phase::none: return;
+    case Plan::Phase::waiting:
+        if (in_range()) { // it came back by itself
+            drop_plan(turn);
+        } else if (turn.now >= plan_.deadline) {
+            attempt(turn);
+        }
+        return;
+    case Plan::Phase::stopping:
+    case Plan::Phase::starting:
+        if (turn.now >= plan_.deadline) {
+            turn.desk.restarts.erase(plan_.command);
+            attempt_failed("nothing was heard of the command", turn);
+        }
+        return;
+    case Plan::Phase::ending:
+        if (turn.now < plan_.deadline) return;
+        if (plan_.killed) {
+            // In D, most likely. A second copy beside it would be worse than none.
+            attempt_failed(fmt::format("{} processes can't be ended, not even by SIGKILL", plan_.victims.size()), turn);
+            return;
+        }
+        plan_.deadline = turn.now + spec_.restart.kill_after;
+        signal_victims(SIGKILL, turn);
+        return;
+    case Plan::Phase::settling: break;
+    }
+    if (!in_range()) {
+        if (plan_.was_in_range) {
+            attempt_failed("it did not last: " + last_loss_, turn);
+        } else if (turn.now >= plan_.deadline) {
+            attempt_failed(
+                fmt::format("{} running {} after the command", total(), tell(turn.now - plan_.settling_from)), turn);
+        }
+        return;
+    }
+    plan_.was_in_range = true;
+    plan_.deadline = std::max(in_range_since(), plan_.settling_from) + spec_.restart.settle;
+    if (turn.now >= plan_.deadline) recovered(turn);
+}
+
+void Watch::attempt_failed(const std::string& why, Turn& turn) {
+    auto told = incident(Happening::restart_failed, why, turn);
+    told.attempt = plan_.attempt;
+    told.count = total();
+    report(std::move(told), turn);
+    if (plan_.by_hand) {
+        drop_plan(turn);
+    } else if (budget_.spent(turn.now)) {
+        escalate(fmt::format("{} restarts within {} are spent; the last one failed: {}", budget_.used(turn.now),
+                             tell(spec_.restart.window), why),
+                 turn);
+    } else {
+        plan_.phase = Plan::Phase::waiting;
+        plan_.deadline = turn.now + budget_.next_delay(turn.desk.dice);
+        make_restless();
+    }
+}
+
+void Watch::recovered(Turn& turn) {
+    for (auto& [value, bucket] : buckets_) {
+        bucket.judgement.end();
+        bucket.acted = false;
+    }
+    auto told = incident(Happening::recovered,
+                         fmt::format("{} running and held for {}, {} after it began", total(),
+                                     tell(spec_.restart.settle), tell(turn.now - plan_.began)),
+                         turn);
+    told.attempt = plan_.attempt;
+    told.count = total();
+    drop_plan(turn);
+    forget_at_ = turn.now + spec_.restart.forget;
+    last_loss_.clear();
+    report(std::move(told), turn);
+}
+
+void Watch::drop_plan(Turn& turn) {
+    if (plan_.command != 0) turn.desk.restarts.erase(plan_.command);
+    plan_ = {};
+    make_restless();
+}
+
+void Watch::escalate(const std::string& why, Turn& turn) {
+    // Without a restart there is no budget to be spent, and nothing to latch: it is failed as long as it is out of
+    // range.
+    exhausted_ = spec_.restart.possible();
+    exhausted_reason_ = exhausted_ ? why : "";
+    auto told = incident(Happening::escalated, why, turn);
+    told.attempt = plan_.attempt;
+    told.count = total();
+    drop_plan(turn);
+    if (exhausted_) remember(turn);
+    report(told, turn);
+    if (spec_.escalate.action == EscalateAction::run) run(spec_.escalate.command, told, "escalate", turn);
+    if (spec_.escalate.action == EscalateAction::exit)
+        turn.out.emplace_back(Quit{.exit_code = spec_.escalate.exit_code, .why = spec_.name + ": " + why});
+}
+
+void Watch::pause(std::optional<Time> until, Turn& turn) {
+    const bool was = std::exchange(paused_, true);
+    paused_until_ = until;
+    drop_plan(turn);
+    remember(turn);
+    if (was) return;
+    report(incident(Happening::paused,
+                    until ? "maintenance for " + tell(*until - turn.now) : std::string("maintenance until resumed"),
+                    turn),
+           turn);
+}
+
+void Watch::resume(Turn& turn, const std::string& why) {
+    if (!std::exchange(paused_, false)) return;
+    paused_until_.reset();
+    make_restless();
+    remember(turn);
+    report(incident(Happening::resumed, why, turn), turn);
+}
+
+std::optional<std::string> Watch::why_no_restart() const {
+    if (!spec_.restart.possible()) return "it has no restart.command and no restart.start";
+    if (exhausted_) return "it is exhausted: `nezuban reset " + spec_.name + "` first";
+    if (mending()) return "a restart is under way already";
+    return std::nullopt;
+}
+
+void Watch::restart_by_hand(Turn& turn) {
+    plan_ = {};
+    plan_.reason = "asked for by the operator";
+    plan_.by_hand = true;
+    plan_.began = turn.now;
+    attempt(turn);
+}
+
+void Watch::reset(Turn& turn) {
+    exhausted_ = false;
+    exhausted_reason_.clear();
+    budget_.clear();
+    forget_at_.reset();
+    for (auto& [value, bucket] : buckets_) {
+        bucket.acted = false;
+    }
+    drop_plan(turn);
+    remember(turn);
+    report(incident(Happening::reset, "attempts and latch cleared by the operator", turn), turn);
+}
+
+void Watch::restore(const RuleMemory& memory) {
+    budget_.restore(memory);
+    exhausted_ = memory.exhausted;
+    exhausted_reason_ = memory.exhausted_reason;
+    paused_ = memory.paused;
+    paused_until_ = memory.paused_until;
+}
+
+RuleMemory Watch::memory() const {
+    RuleMemory memory{.rule = spec_.name,
+                      .attempts = {},
+                      .exhausted = exhausted_,
+                      .exhausted_reason = exhausted_reason_,
+                      .paused = paused_,
+                      .paused_until = paused_until_};
+    budget_.store(memory);
+    return memory;
+}
+
+void Watch::remember(Turn& turn) const {
+    turn.out.emplace_back(Remember{memory()});
+}
+
+} // namespace nezuban

@@ -1,0 +1,82 @@
+#include "rules/census.hpp"
+
+#include <algorithm>
+
+namespace nezuban {
+
+void Census::add(const Identity& id, std::optional<Time> young_until) {
+    auto [place, fresh] = members_.try_emplace(id);
+    if (!fresh) return;
+    if (young_until) {
+        place->second.young = true;
+        young_.emplace_back(*young_until, id);
+        ++young_count_;
+    }
+}
+
+bool Census::remove(const Identity& id) {
+    const auto found = members_.find(id);
+    if (found == members_.end()) return false;
+    if (found->second.young) --young_count_;
+    if (found->second.leaving) --leaving_count_;
+    members_.erase(found);
+    return true;
+}
+
+void Census::mature(Time now) {
+    while (!young_.empty() && young_.front().first <= now) {
+        const auto found = members_.find(young_.front().second);
+        if (found != members_.end() && found->second.young) {
+            found->second.young = false;
+            --young_count_;
+        }
+        young_.pop_front();
+    }
+}
+
+std::uint32_t Census::judged_for_max(std::uint32_t max) const {
+    return count() - std::min(young_count_, std::max(1U, max / 50));
+}
+
+std::optional<Time> Census::next_maturity() const {
+    if (young_count_ == 0) return std::nullopt;
+    return young_.front().first;
+}
+
+std::vector<Identity> Census::take_excess(std::uint32_t max, const std::function<bool(const Identity&)>& may_end) {
+    std::vector<Identity> excess;
+    const std::uint32_t staying = count() - leaving_count_;
+    if (staying <= max) return excess;
+    std::uint32_t wanted = staying - max;
+    for (auto it = members_.rbegin(); it != members_.rend() && wanted > 0; ++it) {
+        auto& [id, member] = *it;
+        if (member.leaving || member.refused || !may_end(id)) continue;
+        member.leaving = true;
+        ++leaving_count_;
+        excess.push_back(id);
+        --wanted;
+    }
+    return excess;
+}
+
+bool Census::on_the_way_out(const Identity& id) const {
+    const auto found = members_.find(id);
+    return found != members_.end() && found->second.leaving;
+}
+
+void Census::refuse(const Identity& id) {
+    const auto found = members_.find(id);
+    if (found == members_.end() || !found->second.leaving) return;
+    found->second.leaving = false;
+    found->second.refused = true;
+    --leaving_count_;
+}
+
+std::vector<Identity> Census::all() const {
+    std::vector<Identity> ids;
+    ids.reserve(members_.size());
+    for_each([&](const Identity& id) { ids.push_back(id); });
+    return ids;
+}
+
+} // namespace nezuban

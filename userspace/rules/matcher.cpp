@@ -1,0 +1,96 @@
+#include "rules/matcher.hpp"
+
+#include "rules/glob.hpp"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include <re2/re2.h>
+
+namespace nezuban {
+
+namespace {
+
+// Latin-1, because paths and arguments are bytes, not always UTF-8; quiet, because config/ has told already.
+std::unique_ptr<re2::RE2> compile(const std::string& expression) {
+    re2::RE2::Options options(re2::RE2::Latin1);
+    options.set_log_errors(false);
+    options.set_dot_nl(true);
+    return std::make_unique<re2::RE2>(expression, options);
+}
+
+// Calls each for every piece that ends with the separator (or with the text); stops when it returns true.
+template <typename Each> bool any_piece(std::string_view text, char separator, Each each) {
+    while (!text.empty()) {
+        const auto end = text.find(separator);
+        if (each(text.substr(0, end))) return true;
+        if (end == std::string_view::npos) break;
+        text.remove_prefix(end + 1);
+    }
+    return false;
+}
+
+bool has_component(std::string_view path, std::string_view component) {
+    return any_piece(path, '/', [&](std::string_view piece) { return piece == component; });
+}
+
+} // namespace
+
+Matcher::Matcher(MatchSpec spec) : spec_(std::move(spec)) {
+    if (spec_.exe) exe_ = compile(expression_of_glob(*spec_.exe));
+    if (spec_.args_regex) args_ = compile(*spec_.args_regex);
+    if (spec_.cgroup) cgroup_ = compile(expression_of_glob(*spec_.cgroup));
+}
+
+Matcher::~Matcher() = default;
+Matcher::Matcher(Matcher&&) noexcept = default;
+Matcher& Matcher::operator=(Matcher&&) noexcept = default;
+
+bool Matcher::possible(const Process& process) const {
+    if (process.kernel_thread != spec_.kernel_thread) return false;
+    if (spec_.comm && process.comm != *spec_.comm) return false;
+    if (spec_.user && process.uid != spec_.user->id) return false;
+    if (spec_.group && process.gid != spec_.group->id) return false;
+    return true;
+}
+
+Needs Matcher::needs() const {
+    return {.exe = spec_.exe.has_value(),
+            .args = !spec_.args.empty() || spec_.args_regex.has_value(),
+            .cgroups = spec_.cgroup.has_value() || spec_.unit.has_value()};
+}
+
+bool Matcher::matches(const Process& process) const {
+    return possible(process) && matches_exe(process) && matches_args(process) && matches_cgroup(process);
+}
+
+bool Matcher::matches_exe(const Process& process) const {
+    return !exe_ || (process.exe && re2::RE2::FullMatch(*process.exe, *exe_));
+}
+
+bool Matcher::matches_args(const Process& process) const {
+    if (!needs().args) return true;
+    if (!process.args) return false;
+    const bool all = std::ranges::all_of(spec_.args, [&](const std::string& wanted) {
+        return any_piece(*process.args, '\0', [&](std::string_view argument) { return argument == wanted; });
+    });
+    if (!all || !args_) return all;
+    std::string line = *process.args;
+    while (line.ends_with('\0')) {
+        line.pop_back();
+    }
+    std::ranges::replace(line, '\0', ' ');
+    return re2::RE2::PartialMatch(line, *args_);
+}
+
+bool Matcher::matches_cgroup(const Process& process) const {
+    if (!needs().cgroups) return true;
+    if (!process.cgroups) return false;
+    return any_piece(*process.cgroups, '\n', [&](std::string_view path) {
+        if (spec_.unit) return has_component(path, *spec_.unit);
+        return re2::RE2::FullMatch(re2::StringPiece(path.data(), path.size()), *cgroup_);
+    });
+}
+
+} // namespace nezuban
