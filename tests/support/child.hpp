@@ -12,8 +12,8 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 namespace nezuban::test {
@@ -27,6 +27,11 @@ inline std::string program(std::string_view name) {
 }
 inline std::string nezuban_binary() {
     return (build_dir() / "nezuban").string();
+}
+
+// glibc 2.36 declares pidfd_open without C linkage.
+inline Fd open_pidfd(long pid) {
+    return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
 struct ChildOptions {
@@ -64,7 +69,7 @@ public:
             (void)!::write(failure_write.get(), &error, sizeof error);
             ::_exit(127);
         }
-        pidfd_ = Fd(::pidfd_open(pid_, 0));
+        pidfd_ = open_pidfd(pid_);
         input_ = std::move(in_write);
         output_ = LineReader(std::move(out_read));
         errors_ = LineReader(std::move(error_read));

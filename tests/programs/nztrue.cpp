@@ -1,0 +1,4 @@
+// Ends at once, with success.
+int main() {
+    return 0;
+}
