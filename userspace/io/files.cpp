@@ -64,7 +64,8 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 
 Result<std::vector<std::string>> expand_glob(const std::string& pattern) {
     glob_t found{};
-    int outcome = ::glob(pattern.c_str(), GLOB_ERR, nullptr, &found);
+    auto matters = [](const char*, int error) { return error == ENOENT || error == ENOTDIR ? 0 : 1; };
+    int outcome = ::glob(pattern.c_str(), 0, matters, &found);
     int number = errno;
     std::vector<std::string> paths;
     if (outcome == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);

@@ -1,0 +1,67 @@
+#include "io/files.hpp"
+
+#include "scratch.hpp"
+#include "spawning.hpp"
+
+#include <cerrno>
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace nezuban;
+using namespace nezuban::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("a file is read whole, or not at all") {
+    Scratch scratch;
+    auto path = scratch.write("file", std::string(100'000, 'x'));
+    CHECK(read_file(path, 100'000).value().size() == 100'000);
+    CHECK(read_file(path, 99'999).error().number == EFBIG);
+    CHECK(read_file(scratch / "none", 1).error().text.starts_with("opening " + (scratch / "none")));
+    CHECK(read_file(scratch / ".", 1).error().number == EISDIR);
+    ::mkfifo((scratch / "fifo").c_str(), 0600);
+    CHECK(read_file(scratch / "fifo", 1).error().number == EINVAL);
+}
+
+TEST_CASE("a glob gives what exists, sorted") {
+    Scratch scratch;
+    auto b = scratch.write("b.toml", "");
+    auto a = scratch.write("a.toml", "");
+    scratch.write("c.txt", "");
+    CHECK(expand_glob(scratch / "*.toml").value() == std::vector{a, b});
+    CHECK(expand_glob(scratch / "*.none").value().empty());
+    CHECK(expand_glob(scratch / "nowhere/*.toml").value().empty());
+}
+
+TEST_CASE("directories are created with all that is missing above, and exist as they are") {
+    Scratch scratch;
+    CHECK(make_directories(scratch / "one/two/three", 0750));
+    CHECK(make_directories(scratch / "one/two/three", 0700));
+    struct stat info{};
+    ::stat((scratch / "one/two/three").c_str(), &info);
+    CHECK((info.st_mode & 0777) == 0750);
+    auto file = scratch.write("file", "");
+    CHECK(make_directories(file + "/below", 0750).error().text.find(file) != std::string::npos);
+}
+
+TEST_CASE("a lock is held by one, who can be named, and by every duplicate of its descriptor") {
+    Scratch scratch;
+    auto path = scratch.write("lock", "a text that is longer than any pid");
+    auto held = lock_file(path, 0ms).value();
+    auto second = lock_file(path, 1ms);
+    REQUIRE_FALSE(second);
+    CHECK(second.error().text == path + " is locked by process " + std::to_string(::getpid()));
+
+    Spawning here;
+    SpawnRequest request{.argv = {"/bin/sh", "-c", "read line"}};
+    auto input = socket_pair().value();
+    request.input = std::move(input.first);
+    request.extra.push_back(held.duplicate());
+    auto spawned = here.wait_for(std::move(request));
+    held.reset();
+    CHECK_FALSE(lock_file(path, 0ms));
+    input.second.reset();
+    ::waitpid(static_cast<pid_t>(spawned.pid), nullptr, 0);
+    CHECK(lock_file(path, 0ms));
+}

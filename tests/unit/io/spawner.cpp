@@ -1,0 +1,171 @@
+#include "io/spawner.hpp"
+
+#include "io/files.hpp"
+#include "io/signals.hpp"
+#include "spawning.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <set>
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+using namespace nezuban;
+using namespace nezuban::test;
+
+TEST_CASE("a command is a child of the one who asked, found in PATH, and its output and end are seen") {
+    Spawning here;
+    auto ended = here.run({.argv = {"sh", "-c", "echo $PPID; exit 3"}});
+    CHECK(ended.output == std::to_string(::getpid()) + "\n");
+    CHECK(WIFEXITED(ended.status));
+    CHECK(WEXITSTATUS(ended.status) == 3);
+}
+
+TEST_CASE("a command has default signal dispositions and an empty mask, whatever its starters ignore and block") {
+    ::signal(SIGUSR1, SIG_IGN);
+    ::signal(SIGPIPE, SIG_IGN);
+    sigset_t blocked{};
+    ::sigemptyset(&blocked);
+    ::sigaddset(&blocked, SIGUSR2);
+    ::sigaddset(&blocked, SIGRTMIN);
+    ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
+    Spawning here;
+    auto ended = here.run({.argv = {"sed", "-n", "/^Sig[BIC]/p", "/proc/self/status"}});
+    ::sigprocmask(SIG_UNBLOCK, &blocked, nullptr);
+    ::signal(SIGUSR1, SIG_DFL);
+    ::signal(SIGPIPE, SIG_DFL);
+    CHECK(ended.output == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\n");
+}
+
+TEST_CASE("a command inherits no descriptor but its own three") {
+    auto inheritable = open_null().value();
+    Fd kept(::dup2(inheritable.get(), 77)); // without close-on-exec
+    Spawning here;
+    auto ended = here.run({.argv = {"ls", "/proc/self/fd"}});
+    CHECK(ended.output == "0\n1\n2\n3\n"); // 3 is ls reading that directory
+}
+
+TEST_CASE("extra descriptors become 3 and 4") {
+    Spawning here;
+    SpawnRequest request{.argv = {"/bin/sh", "-c", "cat <&3; cat <&4; ls /proc/self/fd"}};
+    request.extra.push_back(memory_file("three ").value());
+    request.extra.push_back(memory_file("four\n").value());
+    CHECK(here.run(std::move(request)).output == "three four\n0\n1\n2\n3\n4\n5\n");
+}
+
+TEST_CASE("a command has its own session, works in / and creates files with umask 022") {
+    Spawning here;
+    auto ended = here.shell("read pid name state ppid group session rest < /proc/self/stat; "
+                            "test $$ = $session && test $$ = $group && pwd && umask");
+    CHECK(ended.output == "/\n0022\n");
+}
+
+TEST_CASE("a command is no favourite of the OOM killer or the scheduler") {
+    Spawning here;
+    auto ended = here.shell("cat /proc/self/oom_score_adj; nice");
+    CHECK(ended.output.ends_with("\n0\n"));
+    if (::geteuid() == 0) CHECK(ended.output.starts_with("0\n"));
+}
+
+TEST_CASE("the environment is the daemon's, with additions, without what systemd says to the daemon alone") {
+    ::setenv("NEZUBAN_TEST_KEPT", "kept", 1);
+    ::setenv("NEZUBAN_TEST_CHANGED", "old", 1);
+    ::setenv("NOTIFY_SOCKET", "/run/nobody", 1);
+    Spawning here;
+    const std::string script = "echo $NEZUBAN_TEST_KEPT $NEZUBAN_TEST_CHANGED $NEZUBAN_TEST_NEW ${NOTIFY_SOCKET-none}";
+    auto request = [&](bool own) {
+        return SpawnRequest{.argv = {"/bin/sh", "-c", script},
+                            .environment = {{"NEZUBAN_TEST_CHANGED", "new"}, {"NEZUBAN_TEST_NEW", "a b"}},
+                            .own = own};
+    };
+    CHECK(here.run(request(false)).output == "kept new a b none\n");
+    CHECK(here.run(request(true)).output == "kept new a b /run/nobody\n");
+    ::unsetenv("NOTIFY_SOCKET");
+}
+
+TEST_CASE("standard input is what was given, else empty") {
+    Spawning here;
+    SpawnRequest request{.argv = {"cat"}};
+    request.input = memory_file("an incident\n").value();
+    CHECK(here.run(std::move(request)).output == "an incident\n");
+    CHECK(here.run({.argv = {"cat"}}).output.empty());
+}
+
+TEST_CASE("a program that can't be executed says so on its own output and ends with 127") {
+    Spawning here;
+    auto ended = here.run({.argv = {"/nonexistent/program"}});
+    CHECK(ended.output == "nezuban: cannot execute /nonexistent/program: No such file or directory\n");
+    CHECK(WEXITSTATUS(ended.status) == 127);
+}
+
+TEST_CASE("a request that can't be sent is an error at once") {
+    Spawning here;
+    auto never = [](const Spawned&) { FAIL("called"); };
+    CHECK_FALSE(here.spawner.request({.argv = {}}, never));
+    CHECK(here.spawner.request({.argv = {"true", std::string(200'000, 'x')}}, never).error().number == E2BIG);
+    CHECK(here.spawner.outstanding() == 0);
+}
+
+TEST_CASE("five hundred requests at once are all answered, each with a child of its own") {
+    Spawning here;
+    std::set<std::uint32_t> pids;
+    int answers = 0;
+    for (int i = 0; i < 500; ++i) {
+        REQUIRE(here.spawner.request({.argv = {"/bin/true"}}, [&](const Spawned& spawned) {
+            ++answers;
+            CHECK(spawned.error == 0);
+            int status = 0;
+            REQUIRE(::waitpid(static_cast<pid_t>(spawned.pid), &status, 0) == static_cast<pid_t>(spawned.pid));
+            CHECK(status == 0);
+            pids.insert(spawned.pid);
+        }));
+    }
+    while (answers < 500)
+        REQUIRE(here.loop.step(std::nullopt));
+    CHECK(pids.size() == 500);
+    CHECK(here.spawner.outstanding() == 0);
+}
+
+TEST_CASE("a spawner that dies answers what was asked, and is there again for the next request") {
+    Spawning here;
+    auto first = here.spawner.pid();
+    ::kill(static_cast<pid_t>(first), SIGSTOP);
+    std::optional<Spawned> answer;
+    REQUIRE(here.spawner.request({.argv = {"/bin/true"}}, [&](const Spawned& spawned) { answer = spawned; }));
+    ::kill(static_cast<pid_t>(first), SIGKILL);
+    while (!answer)
+        REQUIRE(here.loop.step(std::nullopt));
+    CHECK(answer->error == ECONNRESET);
+
+    CHECK(here.shell("echo again").output == "again\n");
+    CHECK(here.spawner.pid() != first);
+}
+
+TEST_CASE("the spawner survives the signals of a terminal and ends with its socket") {
+    pid_t process = 0;
+    {
+        Spawning here;
+        process = static_cast<pid_t>(here.spawner.pid());
+        CHECK(here.shell("echo up").output == "up\n"); // it is past its beginning now
+        for (int signal : {SIGINT, SIGTERM, SIGHUP})
+            ::kill(process, signal);
+        CHECK(here.shell("echo still").output == "still\n");
+    }
+    ::waitpid(process, nullptr, 0); // returns, with ECHILD if it was reaped already
+    CHECK(::kill(process, 0) != 0);
+}
+
+TEST_CASE("a command whose reader has died is neither killed nor held up by its output") {
+    Spawning here;
+    auto pipe = output_pipe().value();
+    pipe.ours.reset();
+    SpawnRequest request{.argv = {"/bin/sh", "-c", "head -c 10000000 /dev/zero; exit 7"}};
+    request.output = std::move(pipe.theirs);
+    auto spawned = here.wait_for(std::move(request));
+    int status = 0;
+    ::waitpid(static_cast<pid_t>(spawned.pid), &status, 0);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 7);
+}
