@@ -1,0 +1,139 @@
+#include "control/render.hpp"
+
+#include "unit/control/views.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+using namespace nezuban;
+using namespace nezuban::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Time now{1000s};
+
+DaemonView a_daemon() {
+    DaemonView daemon;
+    daemon.pid = 4711;
+    daemon.uptime = 3h + 2min + 500ms;
+    daemon.clocks = {.monotonic = now, .wall = WallTime{std::chrono::sys_days{std::chrono::year{2026} / 3 / 1}}};
+    daemon.latency_p50 = 1500ns;
+    return daemon;
+}
+
+RuleView a_scanner() {
+    auto view = rule("scanner", RuleState::ok, 3);
+    view.max = 500;
+    view.attempts = 3;
+    return view;
+}
+
+} // namespace
+
+TEST_CASE("status as JSON has the shape that scripts rely on") {
+    auto view = engine_of({a_scanner()}, {{.name = "mail", .state = RuleState::ok, .members = {"scanner"}}});
+    view.events_received = 10;
+    const auto json = nlohmann::json::parse(status_json(view, a_daemon()));
+
+    CHECK(json["version"] == 1);
+    const auto& daemon = json["daemon"];
+    CHECK(daemon["pid"] == 4711);
+    CHECK(daemon["uptime_s"] == 10920.5);
+    CHECK(daemon["mode"] == "bpf");
+    CHECK(daemon["events_received"] == 10);
+    CHECK(daemon["events_lost"] == 0);
+    CHECK(daemon["resyncs"] == 0);
+    CHECK(daemon["history"] == nlohmann::json::parse(R"({"ok":true,"error":null,"dropped":0})"));
+    CHECK(daemon["decision_latency_us"]["p50"] == 1.5);
+
+    const auto& rule = json["rules"][0];
+    CHECK(rule["name"] == "scanner");
+    CHECK(rule["kind"] == "process");
+    CHECK(rule["state"] == "ok");
+    CHECK(rule["count"] == 3);
+    CHECK(rule["min"] == 1);
+    CHECK(rule["max"] == 500);
+    CHECK(rule["pids"] == nlohmann::json({10, 11, 12}));
+    CHECK(rule["findings"] == nlohmann::json::array());
+    CHECK(rule["restart"] == nlohmann::json::parse(R"({"attempts_used":0,"attempts":3,"next_at":null})"));
+    CHECK(json["groups"][0]
+          == nlohmann::json::parse(R"({"name":"mail","state":"ok","root_cause":null,"members":["scanner"]})"));
+}
+
+TEST_CASE("status as JSON gives dates on the wall clock, and null for what there isn't") {
+    auto view = a_scanner();
+    view.max.reset();
+    view.next_at = now + 1500ms;
+    view.paused_until = now - 1ns;
+    view.out_of_range = {{.value = "\xff", .count = 7}};
+    const auto json = nlohmann::json::parse(status_json(engine_of({view}), a_daemon()));
+    const auto& rule = json["rules"][0];
+    CHECK(rule["max"] == nullptr);
+    CHECK(rule["restart"]["next_at"] == "2026-03-01T00:00:01.500000000Z");
+    CHECK(rule["paused_until"] == "2026-02-28T23:59:59.999999999Z");
+    CHECK(rule["out_of_range"][0]["count"] == 7);
+}
+
+TEST_CASE("status as text is a table that can be read in a hurry") {
+    auto view = engine_of({a_scanner(), mending("postgres", "0 running, at least 1 wanted"), failed("x", "gave up")},
+                          {{.name = "mail", .state = RuleState::restarting, .members = {"scanner", "postgres"}}});
+    view.rules[1].next_at = now + 4s;
+    view.rules[1].attempts_used = 1;
+    view.rules[1].attempts = 3;
+    view.rules[0].count = 6;
+    view.rules[0].pids = {10, 11, 12, 13, 14, 15};
+    view.processes = 312;
+    const std::vector<std::string> expected{
+        "nezuban 4711, up 3h 2m, bpf, 312 processes, 0 events, 0 lost, 0 resyncs",
+        "RULE      STATE       COUNT  LIMITS  RESTARTS  PIDS             WHY",
+        "scanner   ok              6  1..500  0/3       10 11 12 13 ...",
+        "postgres  restarting      0  1..     1/3       -                0 running, at least 1 wanted, next restart in "
+        "4s",
+        "x         exhausted       0  1..     -         -                gave up",
+        "group mail  restarting  scanner postgres",
+    };
+    CHECK(status_text(view, a_daemon()) == expected);
+}
+
+TEST_CASE("the text says what can't be trusted, and no process name commands the terminal") {
+    auto daemon = a_daemon();
+    daemon.blind = "no events since 10s";
+    daemon.history_error = "disk full";
+    auto evil = rule("a", RuleState::over, 1);
+    evil.failed = true;
+    evil.reason = "\x1b[2J";
+    const auto lines = status_text(engine_of({evil}), daemon);
+    CHECK(lines[1] == "BLIND: no events since 10s");
+    CHECK(lines[2] == "HISTORY: disk full");
+    CHECK(lines[4] == "a     over       1  1..     -         10    FAILED, ?[2J");
+    CHECK(status_text(engine_of({}), a_daemon()).back() == "no rules");
+}
+
+TEST_CASE("status answers for the named rules, and a group brings its members") {
+    const auto view = engine_of({rule("a", RuleState::ok, 1), rule("b", RuleState::ok, 1), rule("c", RuleState::ok, 1)},
+                                {{.name = "g", .state = RuleState::ok, .members = {"c", "a"}}});
+    const auto names_in = [](const Response& response) {
+        std::vector<std::string> names;
+        const auto json = nlohmann::json::parse(response.json);
+        for (const auto& rule : json["rules"])
+            names.push_back(rule["name"]);
+        return names;
+    };
+    CHECK(names_in(answer_status(view, a_daemon(), {})) == std::vector<std::string>{"a", "b", "c"});
+    CHECK(names_in(answer_status(view, a_daemon(), {"b"})) == std::vector<std::string>{"b"});
+    CHECK(names_in(answer_status(view, a_daemon(), {"g"})) == std::vector<std::string>{"a", "c"});
+
+    const auto unknown = answer_status(view, a_daemon(), {"a", "q"});
+    CHECK_FALSE(unknown.ok);
+    CHECK(unknown.exit_code == 1);
+    CHECK(unknown.error == "there is no rule or group 'q'");
+}
+
+TEST_CASE("health is answered with its exit code, whatever that is") {
+    const auto answer = answer_health(engine_of({failed("a", "gone")}), a_daemon(), {}, HealthStyle::nagios);
+    CHECK(answer.ok);
+    CHECK(answer.exit_code == 2);
+    CHECK(answer.lines == std::vector<std::string>{"CRITICAL a: gone|'a'=0;;;0"});
+    CHECK(nlohmann::json::parse(answer.json)["exit_code"] == 2);
+}

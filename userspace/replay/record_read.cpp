@@ -1,0 +1,191 @@
+#include "replay/bytes.hpp"
+#include "replay/record.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace nezuban {
+
+namespace {
+
+using Json = nlohmann::json;
+
+// Longer records are not refused, but a single stamp beyond this is a broken line, and would overflow a clock.
+constexpr std::int64_t time_max_ns = 10LL * 366 * 24 * 3600 * 1'000'000'000;
+
+// Takes fields out of an object and keeps the first thing that was wrong with one.
+class Fields {
+public:
+    explicit Fields(const Json& object) : object_(object) {}
+
+    template <typename Number> Number number(const char* name, Number otherwise) {
+        const auto* value = find(name);
+        return value == nullptr ? otherwise : checked<Number>(name, *value).value_or(otherwise);
+    }
+    template <typename Number> Number required(const char* name) {
+        const auto* value = find(name);
+        if (value != nullptr) return checked<Number>(name, *value).value_or(Number{});
+        complain(fmt::format("'{}' is missing", name));
+        return {};
+    }
+    bool flag(const char* name, bool otherwise) {
+        const auto* value = find(name);
+        if (value == nullptr) return otherwise;
+        if (value->is_boolean()) return value->get<bool>();
+        complain(fmt::format("'{}' must be true or false", name));
+        return otherwise;
+    }
+    Text text(const char* name) {
+        const auto* value = find(name);
+        if (value == nullptr) return nullptr;
+        if (value->is_string())
+            return std::make_shared<const std::string>(utf8_to_bytes(value->get_ref<const std::string&>()));
+        complain(fmt::format("'{}' must be a string", name));
+        return nullptr;
+    }
+    // Joined by the mark that ends each one.
+    Text list(const char* name, const char* open_name, char end) {
+        const auto* value = find(name);
+        if (value == nullptr) return nullptr;
+        std::string joined;
+        bool strings = value->is_array();
+        for (auto item = value->begin(); strings && item != value->end(); ++item) {
+            strings = item->is_string();
+            if (strings) joined += utf8_to_bytes(item->get_ref<const std::string&>()) + end;
+        }
+        if (!strings) complain(fmt::format("'{}' must be an array of strings", name));
+        if (flag(open_name, false) && !joined.empty()) joined.pop_back();
+        return std::make_shared<const std::string>(std::move(joined));
+    }
+    std::string comm(const char* name) {
+        const auto value = text(name);
+        return value ? *value : std::string{};
+    }
+    void complain(std::string problem) {
+        if (!problem_) problem_ = std::move(problem);
+    }
+    [[nodiscard]] const std::optional<std::string>& problem() const {
+        return problem_;
+    }
+
+private:
+    const Json* find(const char* name) const {
+        const auto found = object_.find(name);
+        return found == object_.end() ? nullptr : &*found;
+    }
+    template <typename Number> std::optional<Number> checked(const char* name, const Json& value) {
+        if (value.is_number_unsigned() && std::in_range<Number>(value.get<std::uint64_t>()))
+            return static_cast<Number>(value.get<std::uint64_t>());
+        if (value.is_number_integer() && !value.is_number_unsigned()
+            && std::in_range<Number>(value.get<std::int64_t>()))
+            return static_cast<Number>(value.get<std::int64_t>());
+        complain(fmt::format("'{}' must be a whole number from {} to {}", name, std::numeric_limits<Number>::min(),
+                             std::numeric_limits<Number>::max()));
+        return std::nullopt;
+    }
+
+    const Json& object_;
+    std::optional<std::string> problem_;
+};
+
+Identity identity(Fields& fields) {
+    return {.pid = fields.required<std::uint32_t>("pid"), .start_ns = fields.required<std::uint64_t>("start")};
+}
+
+Process process(Fields& fields) {
+    return {.id = identity(fields),
+            .ppid = fields.number<std::uint32_t>("ppid", 0),
+            .uid = fields.number<std::uint32_t>("uid", 0),
+            .gid = fields.number<std::uint32_t>("gid", 0),
+            .kernel_thread = fields.flag("kernel", false),
+            .cgroup_key = fields.number<std::uint64_t>("cgroup_key", 0),
+            .comm = fields.comm("comm"),
+            .exe = fields.text("exe"),
+            .args = fields.list("args", "args_open", '\0'),
+            .cgroups = fields.list("cgroups", "cgroups_open", '\n')};
+}
+
+Cause cause(Fields& fields) {
+    return {.exit_code = fields.number<int>("exit_code", 0),
+            .signal = fields.number<int>("signal", 0),
+            .core = fields.flag("core", false),
+            .oom = fields.flag("oom", false),
+            .known = fields.flag("known", false),
+            .sender_pid = fields.number<std::uint32_t>("sender_pid", 0),
+            .sender_uid = fields.number<std::uint32_t>("sender_uid", 0),
+            .sender_signal = fields.number<int>("sender_signal", 0),
+            .sender_comm = fields.comm("sender_comm")};
+}
+
+EventsLost lost(Fields& fields) {
+    return {.by_kind = {fields.number<std::uint64_t>("fork", 0), fields.number<std::uint64_t>("exec", 0),
+                        fields.number<std::uint64_t>("exit", 0), fields.number<std::uint64_t>("change", 0)}};
+}
+
+std::optional<Event> event_named(std::string_view name, Fields& fields) {
+    if (name == "fork")
+        return Forked{.child = process(fields),
+                      .parent = {.pid = fields.number<std::uint32_t>("parent_pid", 0),
+                                 .start_ns = fields.number<std::uint64_t>("parent_start", 0)}};
+    if (name == "exec") return Execed{.process = process(fields)};
+    if (name == "exit") return Exited{.id = identity(fields), .cause = cause(fields)};
+    if (name == "change") return Changed{.process = process(fields)};
+    if (name == "snapshot_begin") return SnapshotBegan{};
+    if (name == "snapshot_task")
+        return SnapshotTask{
+            .process = process(fields), .dying = fields.flag("dying", false), .zombie = fields.flag("zombie", false)};
+    if (name == "snapshot_end") return SnapshotEnded{.complete = fields.flag("complete", true)};
+    if (name == "lost") return lost(fields);
+    return std::nullopt;
+}
+
+Result<Json> parse_object(std::string_view line) {
+    if (line.size() > record_line_max) return fail(fmt::format("longer than {} bytes", record_line_max));
+    auto object = Json::parse(line, nullptr, false);
+    if (object.is_discarded()) return fail("not one line of valid JSON");
+    if (!object.is_object()) return fail("not a JSON object");
+    return object;
+}
+
+} // namespace
+
+Result<ClockPair> parse_record_header(std::string_view line) {
+    const auto object = parse_object(line);
+    if (!object || !object->contains("nezuban_record"))
+        return fail("this is not a record of nezuban: its first line is not {\"nezuban_record\":1,...}");
+    Fields fields{*object};
+    const auto version = fields.required<std::uint32_t>("nezuban_record");
+    const auto wall = fields.required<std::int64_t>("wall_ns");
+    const auto monotonic = fields.required<std::int64_t>("monotonic_ns");
+    if (fields.problem()) return fail("the record's header: " + *fields.problem());
+    if (version != 1) return fail(fmt::format("the record has version {}, and only 1 is understood", version));
+    constexpr std::int64_t clock_max = std::numeric_limits<std::int64_t>::max() - time_max_ns;
+    if (wall < 0 || wall > clock_max || monotonic < 0 || monotonic > clock_max)
+        return fail("the record's header: 'wall_ns' and 'monotonic_ns' are out of range");
+    return ClockPair{.monotonic = Time{Duration{monotonic}}, .wall = WallTime{Duration{wall}}};
+}
+
+Result<TimedEvent> parse_line(std::string_view line) {
+    const auto object = parse_object(line);
+    if (!object) return std::unexpected(object.error());
+    Fields fields{*object};
+    const auto time = fields.required<std::int64_t>("t");
+    if (time < 0 || time > time_max_ns) fields.complain("'t' is out of range");
+    const auto name = fields.text("event");
+    if (!name) fields.complain("'event' is missing");
+    if (fields.problem()) return fail(*fields.problem());
+
+    auto event = event_named(*name, fields);
+    if (!event) return fail(fmt::format("unknown event '{}'", name->substr(0, 40)));
+    if (fields.problem()) return fail(*fields.problem());
+    return TimedEvent{.since_start = Duration{time}, .event = std::move(*event)};
+}
+
+} // namespace nezuban

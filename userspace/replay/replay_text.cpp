@@ -1,0 +1,75 @@
+#include "replay/replay.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace nezuban {
+
+namespace {
+
+// The standard ones by name; the same on every architecture that Debian 12 runs on but mips.
+std::string signal_name(int number) {
+    switch (number) {
+    case 1: return "HUP";
+    case 2: return "INT";
+    case 3: return "QUIT";
+    case 6: return "ABRT";
+    case 9: return "KILL";
+    case 10: return "USR1";
+    case 12: return "USR2";
+    case 15: return "TERM";
+    case 18: return "CONT";
+    case 19: return "STOP";
+    default: return fmt::format("signal {}", number);
+    }
+}
+
+// Reasons and labels quote names of processes, which come from anybody.
+std::string one_line(std::string text) {
+    std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+    return text;
+}
+
+struct Words {
+    std::string operator()(const RunCommand& run) const {
+        return fmt::format("would run [{}] ({})", fmt::join(run.argv, " "), run.label);
+    }
+    std::string operator()(const EndCommand& end) const {
+        return fmt::format("would end command {}", end.id);
+    }
+    std::string operator()(const Signal& signal) const {
+        return fmt::format("would send {} to {} (start {})", signal_name(signal.signal), signal.id.pid,
+                           signal.id.start_ns);
+    }
+    std::string operator()(const Report& report) const {
+        const auto& incident = report.incident;
+        const auto who = incident.rule.empty() ? std::string{"daemon"} : incident.rule;
+        const auto pid = incident.pid == 0 ? std::string{} : fmt::format(" (pid {})", incident.pid);
+        return fmt::format("{}: {}: {}{}", who, name_of(incident.happening), incident.reason, pid);
+    }
+    std::string operator()(const Quit& quit) const {
+        return fmt::format("would exit with code {} ({})", quit.exit_code, quit.why);
+    }
+    std::string operator()(const AdoptCommand& /*adopt*/) const {
+        return {};
+    }
+    std::string operator()(const Remember& /*remember*/) const {
+        return {};
+    }
+    std::string operator()(const Resync& /*resync*/) const {
+        return {};
+    }
+};
+
+} // namespace
+
+std::string replay_text(Duration since_start, const Intent& intent) {
+    const auto words = std::visit(Words{}, intent);
+    if (words.empty()) return {};
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since_start);
+    return one_line(fmt::format("+{}.{:09}  {}", seconds.count(), (since_start - seconds).count(), words));
+}
+
+} // namespace nezuban
