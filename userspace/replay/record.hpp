@@ -9,7 +9,8 @@
 //    "cgroup_key":1,"exe":"/sbin/init","args":["/sbin/init"],"cgroups":["0::/"],"dying":false,"zombie":false}
 //   {"t":20,"event":"snapshot_end","complete":true}
 //   {"t":30,"event":"fork", ... as a task ..., "parent_pid":1,"parent_start":0}
-//   {"t":40,"event":"exec" | "change", ... as a task ...}
+//   {"t":40,"event":"exec", ... as a task ..., "args_cut":false}
+//   {"t":45,"event":"change", ... as a task ...}
 //   {"t":50,"event":"exit","pid":7,"start":99,"known":true,"exit_code":0,"signal":9,"core":false,"oom":false,
 //    "sender_pid":1,"sender_uid":0,"sender_signal":9,"sender_comm":"init"}
 //   {"t":60,"event":"lost","fork":0,"exec":0,"exit":3,"change":0}

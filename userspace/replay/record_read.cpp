@@ -134,7 +134,7 @@ std::optional<Event> event_named(std::string_view name, Fields& fields) {
         return Forked{.child = process(fields),
                       .parent = {.pid = fields.number<std::uint32_t>("parent_pid", 0),
                                  .start_ns = fields.number<std::uint64_t>("parent_start", 0)}};
-    if (name == "exec") return Execed{.process = process(fields)};
+    if (name == "exec") return Execed{.process = process(fields), .args_cut = fields.flag("args_cut", false)};
     if (name == "exit") return Exited{.id = identity(fields), .cause = cause(fields)};
     if (name == "change") return Changed{.process = process(fields)};
     if (name == "snapshot_begin") return SnapshotBegan{};

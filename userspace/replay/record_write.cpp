@@ -59,6 +59,7 @@ struct Writer {
     bool operator()(const Execed& event) const {
         object["event"] = "exec";
         add(object, event.process);
+        object["args_cut"] = event.args_cut;
         return true;
     }
     bool operator()(const Exited& event) const {

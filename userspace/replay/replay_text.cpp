@@ -1,3 +1,4 @@
+#include "engine/tell.hpp"
 #include "replay/replay.hpp"
 
 #include <algorithm>
@@ -8,23 +9,6 @@
 namespace nezuban {
 
 namespace {
-
-// The standard ones by name; the same on every architecture that Debian 12 runs on but mips.
-std::string signal_name(int number) {
-    switch (number) {
-    case 1: return "HUP";
-    case 2: return "INT";
-    case 3: return "QUIT";
-    case 6: return "ABRT";
-    case 9: return "KILL";
-    case 10: return "USR1";
-    case 12: return "USR2";
-    case 15: return "TERM";
-    case 18: return "CONT";
-    case 19: return "STOP";
-    default: return fmt::format("signal {}", number);
-    }
-}
 
 // Reasons and labels quote names of processes, which come from anybody.
 std::string one_line(std::string text) {
@@ -40,8 +24,9 @@ struct Words {
         return fmt::format("would end command {}", end.id);
     }
     std::string operator()(const Signal& signal) const {
-        return fmt::format("would send {} to {} (start {})", signal_name(signal.signal), signal.id.pid,
-                           signal.id.start_ns);
+        auto name = signal_name(signal.signal);
+        if (name.starts_with("SIG")) name.erase(0, 3);
+        return fmt::format("would send {} to {} (start {})", name, signal.id.pid, signal.id.start_ns);
     }
     std::string operator()(const Report& report) const {
         const auto& incident = report.incident;

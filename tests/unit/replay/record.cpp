@@ -76,7 +76,9 @@ TEST_CASE("every event of the kernel is read back as it was recorded") {
     const auto fork = read_as<Forked>(Forked{.child = process, .parent = {.pid = 1, .start_ns = 3}});
     check_same(fork.child, process);
     CHECK(fork.parent == Identity{.pid = 1, .start_ns = 3});
-    check_same(read_as<Execed>(Execed{.process = process}).process, process);
+    const auto exec = read_as<Execed>(Execed{.process = process, .args_cut = true});
+    check_same(exec.process, process);
+    CHECK(exec.args_cut);
     check_same(read_as<Changed>(Changed{.process = process}).process, process);
 
     const Cause cause{.exit_code = 3,
