@@ -38,6 +38,7 @@ struct ChildOptions {
     std::vector<std::pair<std::string, std::string>> environment; // added to ours
     std::string directory;                                        // empty: ours
     bool own_errors = false;                                      // keep standard error apart; else it is ours
+    bool ends_with_input = false; // it ends, and reaps what it started, when its standard input does
 };
 
 struct Ending {
@@ -48,7 +49,8 @@ struct Ending {
 class Child {
 public:
     // Throws when the program can't be executed. It gets SIGKILL when the calling thread ends, however that comes.
-    explicit Child(std::vector<std::string> argv, const ChildOptions& options = {}) : name_(argv.at(0)) {
+    explicit Child(std::vector<std::string> argv, const ChildOptions& options = {})
+        : name_(argv.at(0)), ends_with_input_(options.ends_with_input) {
         std::signal(SIGPIPE, SIG_IGN); // a program that died early is an error of send, not our end
         auto [in_read, in_write] = make_pipe();
         auto [out_read, out_write] = make_pipe();
@@ -82,12 +84,15 @@ public:
     }
     ~Child() {
         if (pid_ <= 0) return;
-        ::kill(pid_, SIGKILL); // still ours: it was not reaped
+        input_.close();
+        if (!ends_with_input_ || !wait_readable(pidfd_.get(), after()))
+            ::kill(pid_, SIGKILL); // still ours: it was not reaped
         ::waitpid(pid_, nullptr, 0);
     }
     Child(Child&& other) noexcept
-        : name_(std::move(other.name_)), pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)),
-          input_(std::move(other.input_)), output_(std::move(other.output_)), errors_(std::move(other.errors_)) {}
+        : name_(std::move(other.name_)), ends_with_input_(other.ends_with_input_), pid_(std::exchange(other.pid_, -1)),
+          pidfd_(std::move(other.pidfd_)), input_(std::move(other.input_)), output_(std::move(other.output_)),
+          errors_(std::move(other.errors_)) {}
     Child& operator=(Child&&) = delete;
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
@@ -154,6 +159,7 @@ private:
     }
 
     std::string name_;
+    bool ends_with_input_ = false;
     pid_t pid_ = -1;
     Fd pidfd_;
     Fd input_;
@@ -172,7 +178,7 @@ inline long number_in(std::string_view line, std::string_view key) {
 // A helper program that has said that it is ready.
 inline Child start_program(std::string_view name, std::vector<std::string> arguments = {}) {
     arguments.insert(arguments.begin(), program(name));
-    Child child(std::move(arguments));
+    Child child(std::move(arguments), {.ends_with_input = true});
     const std::string line = child.read_line();
     if (line.find("\"ready\"") == std::string::npos && line.find("\"first\"") == std::string::npos)
         throw std::runtime_error(std::string(name) + " is not ready: " + line);

@@ -88,7 +88,7 @@ public:
         verb.insert(verb.begin(), nezuban_binary());
         for (const auto& word : {std::string("-c"), config_, std::string("--socket"), socket()})
             verb.push_back(word);
-        Child child(verb, {.environment = {}, .directory = {}, .own_errors = true});
+        Child child(verb, {.own_errors = true});
         child.close_input();
         Answer answer;
         answer.out = child.read_rest(deadline);
