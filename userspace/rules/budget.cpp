@@ -26,7 +26,7 @@ bool Budget::spent(Time now) const {
 }
 
 Duration Budget::next_delay(Dice& dice) const {
-    if (streak_ == 0) return Duration::zero();
+    if (streak_ == 0 || delay_ == Duration::zero()) return Duration::zero(); // twice nothing never gets anywhere
     Duration delay = delay_;
     for (std::uint32_t i = 1; i < streak_ && delay < delay_max_; ++i) {
         delay *= 2;

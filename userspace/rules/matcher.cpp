@@ -87,8 +87,11 @@ bool Matcher::matches_args(const Process& process) const {
 bool Matcher::matches_cgroup(const Process& process) const {
     if (!needs().cgroups) return true;
     if (!process.cgroups) return false;
-    return any_piece(*process.cgroups, '\n', [&](std::string_view path) {
-        if (spec_.unit) return has_component(path, *spec_.unit);
+    // Each on its own: with several hierarchies the unit may be told by one path and the container by another.
+    const auto on_any_path = [&](auto fits) { return any_piece(*process.cgroups, '\n', fits); };
+    if (spec_.unit && !on_any_path([&](std::string_view path) { return has_component(path, *spec_.unit); }))
+        return false;
+    return !cgroup_ || on_any_path([&](std::string_view path) {
         return re2::RE2::FullMatch(re2::StringPiece(path.data(), path.size()), *cgroup_);
     });
 }
