@@ -1,0 +1,117 @@
+#include "rules/census.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace nezuban;
+using namespace std::chrono_literals;
+
+namespace {
+
+Identity number(std::uint32_t n) {
+    return {.pid = n, .start_ns = n};
+}
+
+Census of(std::uint32_t members) {
+    Census census;
+    for (std::uint32_t n = 1; n <= members; ++n) {
+        census.add(number(n), {});
+    }
+    return census;
+}
+
+bool anybody(const Identity& /*id*/) {
+    return true;
+}
+
+} // namespace
+
+TEST_CASE("a member is counted once, and by who it is, not by its pid") {
+    Census census;
+    census.add({.pid = 7, .start_ns = 1}, {});
+    census.add({.pid = 7, .start_ns = 1}, {});
+    CHECK(census.count() == 1);
+    CHECK_FALSE(census.remove({.pid = 7, .start_ns = 2}));
+    CHECK(census.count() == 1);
+    CHECK(census.remove({.pid = 7, .start_ns = 1}));
+    CHECK(census.count() == 0);
+}
+
+TEST_CASE("members are told oldest first") {
+    Census census;
+    census.add({.pid = 3, .start_ns = 10}, {});
+    census.add({.pid = 9, .start_ns = 5}, {});
+    census.add({.pid = 2, .start_ns = 10}, {});
+    CHECK(census.all()
+          == std::vector<Identity>{{.pid = 9, .start_ns = 5}, {.pid = 2, .start_ns = 10}, {.pid = 3, .start_ns = 10}});
+}
+
+TEST_CASE("the excess is the newest, and never more than what is beyond the maximum") {
+    auto census = of(5);
+    CHECK(census.take_excess(3, anybody) == std::vector{number(5), number(4)});
+    CHECK(census.on_the_way_out(number(5)));
+    CHECK_FALSE(census.on_the_way_out(number(3)));
+    CHECK(census.count() == 5); // until they are gone
+    CHECK(census.take_excess(3, anybody).empty());
+    CHECK(census.take_excess(9, anybody).empty());
+}
+
+TEST_CASE("who is on the way out already is not taken again when more have to go") {
+    auto census = of(5);
+    CHECK(census.take_excess(4, anybody) == std::vector{number(5)});
+    CHECK(census.take_excess(2, anybody) == std::vector{number(4), number(3)});
+    census.remove(number(5));
+    census.remove(number(4));
+    census.remove(number(3));
+    CHECK(census.count() == 2);
+    CHECK(census.take_excess(2, anybody).empty());
+}
+
+TEST_CASE("who may not be ended stays, and an older one goes instead") {
+    auto census = of(5);
+    CHECK(census.take_excess(4, [](const Identity& id) { return id.pid < 4; }) == std::vector{number(3)});
+    CHECK(census.take_excess(1, [](const Identity& id) { return id.pid < 4; }) == std::vector{number(2), number(1)});
+}
+
+TEST_CASE("who could not be ended counts as staying and is not tried again") {
+    auto census = of(4);
+    CHECK(census.take_excess(3, anybody) == std::vector{number(4)});
+    census.refuse(number(4));
+    CHECK_FALSE(census.on_the_way_out(number(4)));
+    CHECK(census.take_excess(3, anybody) == std::vector{number(3)});
+    census.refuse(number(1)); // was never asked to go
+    CHECK(census.take_excess(0, anybody) == std::vector{number(2), number(1)});
+}
+
+TEST_CASE("a few of the young are overlooked until they have had the time to become something else") {
+    auto census = of(1);
+    census.add(number(2), Time(20ms));
+    CHECK(census.count() == 2);
+    CHECK(census.judged_for_max(1) == 1);
+    CHECK(census.next_maturity() == Time(20ms));
+    census.mature(Time(20ms) - 1ns);
+    CHECK(census.judged_for_max(1) == 1);
+    census.mature(Time(20ms));
+    CHECK(census.judged_for_max(1) == 2);
+    CHECK_FALSE(census.next_maturity().has_value());
+}
+
+TEST_CASE("of a storm of young ones no more than a fiftieth of the maximum is overlooked") {
+    auto census = of(500);
+    for (std::uint32_t n = 501; n <= 600; ++n) {
+        census.add(number(n), Time(20ms));
+    }
+    CHECK(census.judged_for_max(500) == 590);
+    CHECK(census.take_excess(500, anybody).size() == 100);
+}
+
+TEST_CASE("the young who leave are not awaited") {
+    Census census;
+    census.add(number(1), Time(20ms));
+    census.add(number(2), Time(30ms));
+    census.remove(number(1));
+    census.remove(number(2));
+    CHECK_FALSE(census.next_maturity().has_value());
+    census.add(number(2), {}); // back as somebody whom everybody knows
+    census.mature(Time(1s));
+    CHECK(census.judged_for_max(1) == 1);
+}
