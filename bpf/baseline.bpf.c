@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Programs that do nothing, on the same tracepoints as the real ones: what the kernel's statistics show for these
- * is the cost of being measured, to be taken off the others.
+ * Programs that do nothing, on the same tracepoints as the real ones: what the kernel's statistics show for
+ * these is the cost of being measured, to be taken off the others.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

@@ -35,7 +35,8 @@ struct {
 	__type(value, struct sender);
 } senders SEC(".maps");
 
-/* An exec record is too large for the stack; one for each CPU, because an exec runs in process context only. */
+/* An exec record is too large for the stack; one for each CPU, because an exec runs in process context only.
+ */
 struct exec_buffer {
 	struct nz_exec exec;
 	char data[NZ_PATH + PATH_STEP + NZ_ARGS];
@@ -161,8 +162,8 @@ int BPF_PROG(handle_exit, struct task_struct *task, bool group_dead)
 }
 
 /*
- * Before group_dead: the counter has been lowered when we get here. Two threads that end together may both find
- * it at zero, so the consumer must bear an exit told twice.
+ * Before group_dead: the counter has been lowered when we get here. Two threads that end together may both
+ * find it at zero, so the consumer must bear an exit told twice.
  */
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(handle_exit_by_count, struct task_struct *task)
@@ -211,7 +212,8 @@ static __always_inline bool deadly(struct task_struct *task, int signal)
 	case 2:  /* INT */
 	case 3:  /* QUIT */
 	case 15: /* TERM */
-		/* Told even with a handler: "exited with 0 after SIGTERM from systemctl" is what an operator asks. */
+		/* Told even with a handler: "exited with 0 after SIGTERM from systemctl" is what an operator
+		 * asks. */
 		return true;
 	case 17: /* CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH: not by default */
 	case 18:
@@ -225,12 +227,17 @@ static __always_inline bool deadly(struct task_struct *task, int signal)
 	}
 	if (signal < 1 || signal > 64)
 		return false;
-	bpf_probe_read_kernel(&handler, sizeof(handler), &task->sighand->action[(signal - 1) & 63].sa.sa_handler);
+	/* By hand, because an index is scaled by our k_sigaction's size and not by the kernel's. */
+	bpf_probe_read_kernel(&handler, sizeof(handler),
+			      (void *)task->sighand + bpf_core_field_offset(struct sighand_struct, action) +
+				      (signal - 1) * bpf_core_type_size(struct k_sigaction) +
+				      bpf_core_field_offset(struct k_sigaction, sa.sa_handler));
 	return handler == 0; /* SIG_DFL */
 }
 
 SEC("?tp_btf/signal_generate")
-int BPF_PROG(handle_signal, int signal, struct kernel_siginfo *info, struct task_struct *task, int group, int result)
+int BPF_PROG(handle_signal, int signal, struct kernel_siginfo *info, struct task_struct *task, int group,
+             int result)
 {
 	struct sender sender = {};
 	struct sender *known;

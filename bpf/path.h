@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The path of a file, as its components from the leaf to the root, so that a program that lives one millisecond
- * is known by its full path. bpf_d_path would do, but not in this kind of program.
+ * The path of a file, as its components from the leaf to the root, so that a program that lives one
+ * millisecond is known by its full path. bpf_d_path would do, but not in this kind of program.
  */
 #ifndef NEZUBAN_PATH_H
 #define NEZUBAN_PATH_H
@@ -40,7 +40,7 @@ static __always_inline u64 read_path(char *out, struct file *file, __u32 *flags)
 		if (size >= NZ_PATH)
 			break;
 		length = bpf_probe_read_kernel_str(out + (size & (NZ_PATH - 1)), PATH_STEP,
-						   BPF_CORE_READ(dentry, d_name.name));
+		                                   BPF_CORE_READ(dentry, d_name.name));
 		if (length <= 0 || length > PATH_STEP)
 			break;
 		size += length;

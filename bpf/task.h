@@ -21,14 +21,16 @@ static __always_inline u64 subsys_cgroup_id(struct css_set *set, unsigned int in
 
 	if (index >= 16)
 		return 0;
-	if (bpf_probe_read_kernel(&state, sizeof(state), (void *)set->subsys + index * sizeof(state)) || !state)
+	if (bpf_probe_read_kernel(&state, sizeof(state), (void *)set->subsys + index * sizeof(state)) ||
+	    !state)
 		return 0;
 	return BPF_CORE_READ(state, cgroup, kn, id);
 }
 
 /*
- * One number for "all cgroups of this task, in v2 and in every v1 hierarchy". The css_set is exactly that, but its
- * address may be used again after it is gone; the ids of kernfs nodes are not, so a few of them go in too.
+ * One number for "all cgroups of this task, in v2 and in every v1 hierarchy". The css_set is exactly that,
+ * but its address may be used again after it is gone; the ids of kernfs nodes are not, so a few of them go in
+ * too.
  */
 static __always_inline u64 cgroup_key(struct task_struct *task)
 {
@@ -41,9 +43,11 @@ static __always_inline u64 cgroup_key(struct task_struct *task)
 	hash = mix(hash, (u64)set);
 	hash = mix(hash, BPF_CORE_READ(set, dfl_cgrp, kn, id));
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
-		hash = mix(hash, subsys_cgroup_id(set, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id)));
+		hash = mix(hash,
+		           subsys_cgroup_id(set, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id)));
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
-		hash = mix(hash, subsys_cgroup_id(set, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)));
+		hash = mix(hash,
+		           subsys_cgroup_id(set, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)));
 	return hash;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The few kernel types that we read, written by hand. Members are found by name at load time (CO-RE), so their
- * order and what stands between them does not matter, and neither does the architecture. Where a kernel spells
- * something differently, compat.h knows.
+ * The few kernel types that we read, written by hand. Members are found by name at load time (CO-RE), so
+ * their order and what stands between them does not matter, and neither does the architecture. Where a kernel
+ * spells something differently, compat.h knows.
  */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__

@@ -54,7 +54,8 @@ enum nz_exit_flag {
 
 struct nz_task {
 	__u64 start_ns;
-	__u64 cgroup_key; /* the same for two tasks only if they share all their cgroups; means nothing else */
+	__u64
+	    cgroup_key; /* the same for two tasks only if they share all their cgroups; means nothing else */
 	__u32 pid;
 	__u32 ppid;
 	__u32 uid; /* effective, in the initial user namespace */
@@ -65,8 +66,8 @@ struct nz_task {
 };
 
 struct nz_head {
-	__u32 kind; /* enum nz_kind */
-	__u32 size; /* of the whole record */
+	__u32 kind;    /* enum nz_kind */
+	__u32 size;    /* of the whole record */
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 };
 

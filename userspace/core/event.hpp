@@ -24,6 +24,7 @@ struct Forked {
 // It runs another program now; exe and args are the new ones.
 struct Execed {
     Process process;
+    bool args_cut = false; // only their first 4 KiB are known
 };
 
 // Its last thread is gone. May come twice, or for somebody never heard of.

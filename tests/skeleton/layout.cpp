@@ -1,0 +1,94 @@
+// The records that cross the border have one layout on both sides: what clang gave the BPF object, and what our
+// compiler gave us.
+#include <cstddef>
+#include <map>
+#include <string>
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <doctest/doctest.h>
+#include <nezuban/events.h>
+
+#include <lifecycle.skel.h>
+#include <snapshot.skel.h>
+
+namespace {
+
+struct Layout {
+    std::size_t size = 0;
+    std::map<std::string, std::size_t> offsets; // bytes
+};
+
+Layout layout_of(const bpf_object* object, const char* name) {
+    Layout layout;
+    const btf* types = bpf_object__btf(object);
+    const int id = btf__find_by_name_kind(types, name, BTF_KIND_STRUCT);
+    REQUIRE_MESSAGE(id > 0, name);
+    const auto* type = btf__type_by_id(types, static_cast<__u32>(id));
+    layout.size = type->size;
+    for (__u32 i = 0; i < btf_vlen(type); ++i) {
+        layout.offsets[btf__name_by_offset(types, btf_members(type)[i].name_off)] = btf_member_bit_offset(type, i) / 8;
+    }
+    return layout;
+}
+
+#define FIELD(record, name) {#name, offsetof(record, name)}
+
+void check(const bpf_object* object, const char* name, const Layout& ours) {
+    const auto theirs = layout_of(object, name);
+    INFO(name);
+    CHECK(theirs.size == ours.size);
+    CHECK(theirs.offsets == ours.offsets);
+}
+
+} // namespace
+
+TEST_CASE("the life-cycle records have the same layout in the kernel and here") {
+    auto* skeleton = lifecycle_bpf__open();
+    REQUIRE(skeleton != nullptr);
+    const auto* object = skeleton->obj;
+
+    check(object, "nz_task",
+          {sizeof(nz_task),
+           {FIELD(nz_task, start_ns), FIELD(nz_task, cgroup_key), FIELD(nz_task, pid), FIELD(nz_task, ppid),
+            FIELD(nz_task, uid), FIELD(nz_task, gid), FIELD(nz_task, flags), FIELD(nz_task, threads),
+            FIELD(nz_task, comm)}});
+    check(object, "nz_head", {sizeof(nz_head), {FIELD(nz_head, kind), FIELD(nz_head, size), FIELD(nz_head, time_ns)}});
+    check(object, "nz_fork",
+          {sizeof(nz_fork),
+           {FIELD(nz_fork, head), FIELD(nz_fork, child), FIELD(nz_fork, parent_start_ns), FIELD(nz_fork, parent_pid),
+            FIELD(nz_fork, flags)}});
+    check(object, "nz_exec",
+          {sizeof(nz_exec),
+           {FIELD(nz_exec, head), FIELD(nz_exec, task), FIELD(nz_exec, flags), FIELD(nz_exec, path_size),
+            FIELD(nz_exec, args_size), FIELD(nz_exec, reserved)}});
+    check(object, "nz_exit",
+          {sizeof(nz_exit),
+           {FIELD(nz_exit, head), FIELD(nz_exit, start_ns), FIELD(nz_exit, pid), FIELD(nz_exit, status),
+            FIELD(nz_exit, flags), FIELD(nz_exit, sender_pid), FIELD(nz_exit, sender_uid),
+            FIELD(nz_exit, sender_signal), FIELD(nz_exit, sender_comm)}});
+    check(object, "nz_change", {sizeof(nz_change), {FIELD(nz_change, head), FIELD(nz_change, task)}});
+    check(object, "nz_counters", {sizeof(nz_counters), {FIELD(nz_counters, sent), FIELD(nz_counters, lost)}});
+    lifecycle_bpf__destroy(skeleton);
+}
+
+TEST_CASE("the snapshot's records have the same layout in the kernel and here") {
+    auto* skeleton = snapshot_bpf__open();
+    REQUIRE(skeleton != nullptr);
+    CHECK(layout_of(skeleton->obj, "nz_task").size == sizeof(nz_task));
+    snapshot_bpf__destroy(skeleton);
+}
+
+TEST_CASE("nothing of the life-cycle programs is loaded unless it is asked for") {
+    auto* skeleton = lifecycle_bpf__open();
+    REQUIRE(skeleton != nullptr);
+    bpf_program* program = nullptr;
+    int programs = 0;
+    bpf_object__for_each_program(program, skeleton->obj) {
+        INFO(bpf_program__name(program));
+        CHECK_FALSE(bpf_program__autoload(program));
+        ++programs;
+    }
+    CHECK(programs >= 9);
+    lifecycle_bpf__destroy(skeleton);
+}

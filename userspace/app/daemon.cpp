@@ -1,0 +1,179 @@
+#include "app/daemon.hpp"
+
+#include "io/clock.hpp"
+#include "io/service_manager.hpp"
+#include "report/incident_json.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+namespace {
+
+// A comparison walks every process: 0.9 µs each. It may take a thousandth of a core, so on a host of 20,000 processes
+// it comes every 20 s instead of every second. What an event tells doesn't wait for it, and a loss asks for one at
+// once.
+constexpr int comparison_share = 1000;
+constexpr Duration status_every = 10s;
+constexpr Duration retry_comparison = 1s;
+
+} // namespace
+
+Daemon::Daemon(Parts parts)
+    : parts_(std::move(parts)),
+      commands_(
+          parts_.loop, parts_.spawner, [this](Event event) { handle(event, monotonic_now()); },
+          [this](const std::string& label, const std::string& line) {
+              parts_.store.log(Severity::info, label + ": " + line);
+          },
+          [](const Incident& incident) { return to_json(incident, clock_pair()); }),
+      started_(monotonic_now()), now_(started_) {}
+
+Daemon::~Daemon() = default;
+
+Result<void> Daemon::open() {
+    auto server = Server::listen(parts_.loop, parts_.spec.daemon.socket,
+                                 [this](const Request& request) { return answer(request); });
+    if (!server) return std::unexpected(server.error());
+    server_ = std::move(*server);
+    if (auto watched = parts_.loop.watch(parts_.signals.fd(), ready::in, [this](std::uint32_t) { on_signals(); });
+        !watched)
+        return watched;
+    if (auto watched =
+            parts_.loop.watch(parts_.observer.descriptor(), ready::in, [this](std::uint32_t) { busy_ = true; });
+        !watched)
+        return watched;
+    if (const auto interval = watchdog_interval()) {
+        alive_every_ = *interval;
+        alive_at_ = started_;
+    }
+    return {};
+}
+
+Result<int> Daemon::run() {
+    if (auto opened = open(); !opened) return std::unexpected(opened.error());
+    act(Report{
+        {.time = now_,
+         .happening = Happening::daemon_start,
+         .reason = fmt::format("watching with {} rules from {}", parts_.spec.rules.size(), parts_.config_path)}});
+    parts_.observer.compare();
+    while (!exit_code_) {
+        if (auto turned = turn(); !turned) return std::unexpected(turned.error());
+    }
+    finish();
+    return *exit_code_;
+}
+
+Result<void> Daemon::turn() {
+    const auto now = monotonic_now();
+    if (auto stepped = parts_.loop.step(busy_ || !signals_.empty() ? now : next_deadline()); !stepped) return stepped;
+    on_timers(monotonic_now());
+    auto more = parts_.observer.work({.needs = [this](const Event& event) { return parts_.engine.needs_of(event); },
+                                      .event =
+                                          [this](const Event& event, Time time) {
+                                              handle(event, time);
+                                              if (std::holds_alternative<Exited>(event))
+                                                  latency_.add(monotonic_now() - time);
+                                          }});
+    busy_ = more.value_or(false);
+    if (!more && blind_.empty()) {
+        parts_.store.log(Severity::error, more.error().text);
+        blind_ = more.error().text;
+    }
+    if (!more) compare_at_ = now_ + retry_comparison;
+    send_signals();
+    return {};
+}
+
+Time Daemon::next_deadline() const {
+    Time next = std::min(compare_at_, status_at_);
+    for (const auto& due :
+         {parts_.engine.next_deadline(), commands_.next_deadline(), server_->next_deadline(), alive_at_}) {
+        if (due) next = std::min(next, *due);
+    }
+    return next;
+}
+
+void Daemon::on_timers(Time now) {
+    now_ = std::max(now_, now);
+    Intents intents;
+    parts_.engine.advance(now_, intents);
+    carry_out(std::move(intents));
+    commands_.advance(now_);
+    server_->advance(now_);
+    if (seen_ && now_ >= compare_at_ && !parts_.observer.comparing()) {
+        parts_.observer.compare();
+        busy_ = true;
+    }
+    // From here, so that it stops when the loop does or when the kernel can't be observed any more.
+    if (alive_at_ && now_ >= *alive_at_ && blind_.empty()) {
+        tell_alive();
+        alive_at_ = now_ + alive_every_;
+    }
+    if (seen_ && now_ >= status_at_) {
+        tell_status(summary(now_));
+        status_at_ = now_ + status_every;
+    }
+}
+
+void Daemon::on_signals() {
+    for (const int signal : parts_.signals.read()) {
+        if (signal == SIGCHLD) {
+            commands_.on_child();
+            parts_.store.on_child();
+        } else if (signal == SIGHUP) {
+            const auto response = reload();
+            for (const auto& line : response.lines) {
+                parts_.store.log(response.ok ? Severity::info : Severity::error, line);
+            }
+            if (!response.ok) parts_.store.log(Severity::error, response.error);
+        } else {
+            exit_code_ = exit_code_.value_or(0);
+        }
+    }
+}
+
+void Daemon::handle(const Event& event, Time time) {
+    now_ = std::max(now_, time);
+    Intents intents;
+    parts_.engine.handle(event, now_, intents);
+    if (const auto* ended = std::get_if<SnapshotEnded>(&event); ended != nullptr && ended->complete) {
+        blind_.clear();
+        compare_at_ = now_ + std::max(parts_.spec.daemon.reconcile, parts_.observer.last_cost() * comparison_share);
+        if (!std::exchange(seen_, true)) {
+            tell_ready(summary(now_));
+            parts_.store.log(Severity::info, summary(now_));
+        }
+    }
+    if (!intents.empty()) carry_out(std::move(intents));
+}
+
+std::string Daemon::summary(Time now) const {
+    const auto view = parts_.engine.view(now);
+    const auto bad = std::ranges::count_if(view.rules, [](const RuleView& rule) {
+        return rule.state != RuleState::ok && rule.state != RuleState::paused && rule.state != RuleState::pending;
+    });
+    return fmt::format("{} processes, {} rules, {}", view.processes, view.rules.size(),
+                       bad == 0 ? std::string("all within their limits") : fmt::format("{} not ok", bad));
+}
+
+void Daemon::finish() {
+    parts_.loop.forget(parts_.observer.descriptor());
+    tell_stopping();
+    act(Report{{.time = now_,
+                .happening = Happening::daemon_stop,
+                .reason = fmt::format("stopping with exit code {}", *exit_code_)}});
+    server_.reset();
+    // An escalation's command has been asked for: let it be started before we are gone.
+    const auto patience = monotonic_now() + 1s;
+    while (parts_.spawner.outstanding() > 0 && monotonic_now() < patience) {
+        if (!parts_.loop.step(patience)) break;
+    }
+    parts_.store.finish();
+}
+
+} // namespace nezuban

@@ -1,0 +1,97 @@
+// The watcher: one thread, one loop, from the kernel's events to what is done about them.
+//
+//   observer -> engine -> intents: at once, but signals by the slice, so that no storm of them delays observation
+#pragma once
+
+#include "act/commands.hpp"
+#include "app/latency.hpp"
+#include "app/observer.hpp"
+#include "app/store.hpp"
+#include "control/daemon_view.hpp"
+#include "control/protocol.hpp"
+#include "control/server.hpp"
+#include "core/intent.hpp"
+#include "core/spec.hpp"
+#include "engine/engine.hpp"
+#include "io/loop.hpp"
+#include "io/signals.hpp"
+#include "io/spawner.hpp"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace nezuban {
+
+class Daemon {
+public:
+    // What it is made of, all of it working. The loop outlives everything that is watched by it.
+    struct Parts {
+        std::string config_path;
+        Spec spec;
+        Loop& loop;
+        Spawner& spawner;
+        SignalFd& signals;
+        Store& store;
+        Observer observer;
+        Engine engine;
+    };
+
+    explicit Daemon(Parts parts);
+    Daemon(const Daemon&) = delete; // callbacks point to it
+    Daemon& operator=(const Daemon&) = delete;
+    Daemon(Daemon&&) = delete;
+    Daemon& operator=(Daemon&&) = delete;
+    ~Daemon();
+
+    // Until it is told to stop; returns the exit code.
+    Result<int> run();
+
+private:
+    // daemon.cpp
+    Result<void> open();
+    Result<void> turn();
+    [[nodiscard]] Time next_deadline() const;
+    void on_signals();
+    void on_timers(Time now);
+    void handle(const Event& event, Time time);
+    void finish();
+    [[nodiscard]] std::string summary(Time now) const;
+
+    // daemon_act.cpp
+    void carry_out(Intents intents);
+    void act(RunCommand& command);
+    void act(const EndCommand& end);
+    void act(const AdoptCommand& adopt);
+    void act(const Signal& signal);
+    void act(const Report& report);
+    void act(const Remember& remember);
+    void act(const Resync& resync);
+    void act(const Quit& quit);
+    void send_signals();
+
+    // daemon_control.cpp
+    Response answer(const Request& request);
+    Response reload();
+    Response each_name(const Request& request);
+    [[nodiscard]] DaemonView view(Time now) const;
+
+    Parts parts_;
+    Commands commands_;
+    std::unique_ptr<Server> server_;
+    std::deque<Signal> signals_; // to be sent
+    Latency latency_;
+    Time started_;
+    Time now_;                     // never goes back, whatever the stamps of two processors say
+    Time compare_at_{};            // the next regular comparison with the kernel's list
+    std::optional<Time> alive_at_; // the next beat for the watchdog
+    Duration alive_every_{};
+    Time status_at_{};
+    bool seen_ = false; // the first snapshot is complete
+    bool busy_ = true;  // the observer has more at once
+    std::string blind_; // why the kernel can't be observed just now
+    std::optional<int> exit_code_;
+};
+
+} // namespace nezuban

@@ -1,0 +1,66 @@
+// Carrying out what the engine wants.
+#include "app/daemon.hpp"
+#include "io/process_signal.hpp"
+
+#include <utility>
+#include <variant>
+
+namespace nezuban {
+
+namespace {
+
+// Sent before the ring is looked at again: 10 µs each, so observation waits for no more than a millisecond.
+constexpr std::size_t signals_a_turn = 64;
+
+} // namespace
+
+void Daemon::carry_out(Intents intents) {
+    for (auto& intent : intents) {
+        std::visit([this](auto& each) { act(each); }, intent);
+    }
+}
+
+void Daemon::act(RunCommand& command) {
+    commands_.run(std::move(command));
+}
+
+void Daemon::act(const EndCommand& end) {
+    commands_.end(end.id);
+}
+
+void Daemon::act(const AdoptCommand& adopt) {
+    commands_.adopt(adopt.id);
+}
+
+void Daemon::act(const Signal& signal) {
+    signals_.push_back(signal);
+}
+
+void Daemon::act(const Report& report) {
+    parts_.store.incident(report.incident);
+}
+
+void Daemon::act(const Remember& remember) {
+    parts_.store.remember(remember.memory);
+}
+
+void Daemon::act(const Resync& /*resync*/) {
+    parts_.observer.compare();
+    busy_ = true;
+}
+
+void Daemon::act(const Quit& quit) {
+    parts_.store.log(Severity::error, quit.why);
+    exit_code_ = quit.exit_code;
+}
+
+void Daemon::send_signals() {
+    for (std::size_t sent = 0; sent < signals_a_turn && !signals_.empty(); ++sent) {
+        const auto signal = signals_.front();
+        signals_.pop_front();
+        const int error = signal_process(signal.id, signal.signal);
+        handle(SignalSent{.id = signal.id, .signal = signal.signal, .error = error}, now_);
+    }
+}
+
+} // namespace nezuban

@@ -1,0 +1,105 @@
+// What can be asked of a running daemon.
+#include "app/configuration.hpp"
+#include "app/daemon.hpp"
+#include "control/render.hpp"
+#include "io/clock.hpp"
+#include "io/own_process.hpp"
+#include "io/service_manager.hpp"
+
+#include <sstream>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+DaemonView Daemon::view(Time now) const {
+    const auto health = parts_.store.health();
+    return {.pid = own_pid(),
+            .uptime = now - started_,
+            .clocks = clock_pair(),
+            .blind = blind_,
+            .history_error = health.error,
+            .history_dropped = health.dropped,
+            .latency_p50 = latency_.percentile(0.50),
+            .latency_p99 = latency_.percentile(0.99),
+            .latency_max = latency_.max()};
+}
+
+Response Daemon::answer(const Request& request) {
+    now_ = std::max(now_, monotonic_now());
+    switch (request.verb) {
+    case Request::Verb::status: return answer_status(parts_.engine.view(now_), view(now_), request.names);
+    case Request::Verb::health:
+        return answer_health(parts_.engine.view(now_), view(now_), request.names, request.style);
+    case Request::Verb::reload: return reload();
+    case Request::Verb::pause:
+    case Request::Verb::resume:
+    case Request::Verb::restart:
+    case Request::Verb::reset: return each_name(request);
+    }
+    return refusal("not a verb of this daemon");
+}
+
+Response Daemon::each_name(const Request& request) {
+    Response response;
+    for (const auto& name : request.names) {
+        Intents intents;
+        Result<void> done;
+        std::string what;
+        if (request.verb == Request::Verb::pause) {
+            done = parts_.engine.pause(name, request.hold ? std::optional(now_ + *request.hold) : std::nullopt, now_,
+                                       intents);
+            what = request.hold ? "paused for a while" : "paused until resumed";
+        } else if (request.verb == Request::Verb::resume) {
+            done = parts_.engine.resume(name, now_, intents);
+            what = "resumed";
+        } else if (request.verb == Request::Verb::restart) {
+            done = parts_.engine.restart(name, now_, intents);
+            what = "restarting";
+        } else {
+            done = parts_.engine.reset(name, now_, intents);
+            what = "reset";
+        }
+        carry_out(std::move(intents));
+        if (!done) return refusal(done.error().text);
+        response.lines.push_back(name + ": " + what);
+    }
+    return response;
+}
+
+Response Daemon::reload() {
+    tell_reloading(monotonic_now());
+    std::ostringstream problems;
+    auto spec = read_configuration(parts_.config_path, problems);
+    Response response;
+    std::string line;
+    for (std::istringstream lines(problems.str()); std::getline(lines, line);) {
+        response.lines.push_back(line);
+    }
+    if (!spec) {
+        tell_ready(summary(now_));
+        response.ok = false;
+        response.exit_code = exit_usage;
+        response.error = parts_.config_path + " has errors; nothing was changed";
+        return response;
+    }
+    Intents intents;
+    auto changes = parts_.engine.reload(spec->rules, spec->groups, now_, intents);
+    auto fixed = parts_.spec.daemon; // of the daemon, these alone can change while it runs
+    fixed.reconcile = spec->daemon.reconcile;
+    const bool restart_needed = !(fixed == spec->daemon);
+    if (parts_.spec.daemon.reconcile != spec->daemon.reconcile) changes.emplace_back("~ daemon.reconcile");
+    parts_.spec.rules = std::move(spec->rules);
+    parts_.spec.groups = std::move(spec->groups);
+    parts_.spec.daemon.reconcile = spec->daemon.reconcile;
+    carry_out(std::move(intents));
+    if (restart_needed)
+        response.lines.emplace_back("the other changes in [daemon] take effect when the daemon is restarted");
+    if (changes.empty()) changes.emplace_back("no rule has changed");
+    response.lines.insert(response.lines.end(), changes.begin(), changes.end());
+    tell_ready(summary(now_));
+    return response;
+}
+
+} // namespace nezuban

@@ -1,0 +1,19 @@
+// `nezuban match`: whom each rule counts right now, and why.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+namespace nezuban {
+
+struct MatchOptions {
+    std::string config;
+    std::vector<std::string> rules; // none: all
+    bool json = false;
+};
+
+// Returns the exit code.
+int run_match(const MatchOptions& options, std::ostream& out, std::ostream& err);
+
+} // namespace nezuban

@@ -1,0 +1,72 @@
+#include "app/observer.hpp"
+
+#include "io/clock.hpp"
+
+#include <utility>
+
+namespace nezuban {
+
+namespace {
+
+// Records taken before anybody else gets his turn: a millisecond's work.
+constexpr std::size_t batch = 512;
+
+} // namespace
+
+Observer::Observer(Lifecycle lifecycle, Snapshot snapshot)
+    : lifecycle_(std::move(lifecycle)), snapshot_(std::move(snapshot)) {}
+
+Result<Observer> Observer::attach(std::uint64_t ring_size) {
+    auto lifecycle = Lifecycle::attach(probe_features(), ring_size);
+    if (!lifecycle) return std::unexpected(lifecycle.error());
+    auto snapshot = Snapshot::load();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    return Observer(std::move(*lifecycle), std::move(*snapshot));
+}
+
+void Observer::compare() {
+    wanted_ = true;
+}
+
+void Observer::tell(Event event, Time time, const Ends& ends) {
+    enricher_.enrich(event, ends.needs(event));
+    ends.event(event, time);
+}
+
+Result<bool> Observer::work(const Ends& ends) {
+    const auto drained =
+        lifecycle_.drain(batch, [&](Stamped stamped) { tell(std::move(stamped.event), stamped.time, ends); });
+    if (const auto lost = lifecycle_.take_losses()) ends.event(*lost, monotonic_now());
+
+    if (phase_ == Phase::draining && drained < batch) {
+        phase_ = Phase::idle;
+        cost_ = spent_;
+        ends.event(SnapshotEnded{.complete = true}, monotonic_now());
+    } else if (phase_ != Phase::draining && (wanted_ || phase_ == Phase::reading)) {
+        const auto began = monotonic_now();
+        auto read = read_list(ends);
+        spent_ += monotonic_now() - began;
+        if (!read) return std::unexpected(read.error());
+    }
+    return drained == batch || comparing();
+}
+
+Result<void> Observer::read_list(const Ends& ends) {
+    if (phase_ == Phase::idle) {
+        wanted_ = false;
+        spent_ = Duration::zero();
+        if (auto begun = snapshot_.begin(); !begun) return begun;
+        phase_ = Phase::reading;
+        ends.event(SnapshotBegan{}, monotonic_now());
+    }
+    const auto more = snapshot_.read_slice([&](SnapshotTask task) { tell(std::move(task), monotonic_now(), ends); });
+    if (!more) {
+        phase_ = Phase::idle;
+        ends.event(SnapshotEnded{.complete = false}, monotonic_now());
+        return std::unexpected(more.error());
+    }
+    if (!*more) phase_ = Phase::draining;
+    return {};
+}
+
+} // namespace nezuban

@@ -1,0 +1,67 @@
+// The kernel as one stream of events: the ring, the task list, and how the two are merged.
+//
+// A pass over the task list goes: SnapshotBegan, a slice at a time with the ring drained in between, and, once the
+// ring has been found empty after the last slice, SnapshotEnded. So whatever happened up to the end of the list has
+// been told before anything is concluded from it.
+#pragma once
+
+#include "app/enrich.hpp"
+#include "core/event.hpp"
+#include "core/result.hpp"
+#include "probe/lifecycle.hpp"
+#include "probe/snapshot.hpp"
+
+#include <cstdint>
+#include <functional>
+
+namespace nezuban {
+
+class Observer {
+public:
+    struct Ends {
+        std::function<Needs(const Event&)> needs;      // asked before each event
+        std::function<void(const Event&, Time)> event; // given in order
+    };
+
+    static Result<Observer> attach(std::uint64_t ring_size);
+
+    // Readable when there is work.
+    [[nodiscard]] int descriptor() const {
+        return lifecycle_.descriptor();
+    }
+
+    // Asks for a pass; while one is under way, for another one after it.
+    void compare();
+    [[nodiscard]] bool comparing() const {
+        return phase_ != Phase::idle || wanted_;
+    }
+    // From begin to end of the last whole pass, without what others did in between.
+    [[nodiscard]] Duration last_cost() const {
+        return cost_;
+    }
+
+    // One batch, one slice: about a millisecond. True: there is more to do at once. An error: the task list could not
+    // be read; what had been begun is given up, and told as incomplete.
+    Result<bool> work(const Ends& ends);
+
+    [[nodiscard]] const Lifecycle& lifecycle() const {
+        return lifecycle_;
+    }
+
+private:
+    enum class Phase { idle, reading, draining };
+
+    Observer(Lifecycle lifecycle, Snapshot snapshot);
+    void tell(Event event, Time time, const Ends& ends);
+    Result<void> read_list(const Ends& ends);
+
+    Lifecycle lifecycle_;
+    Snapshot snapshot_;
+    Enricher enricher_;
+    Phase phase_ = Phase::idle;
+    bool wanted_ = false;
+    Duration spent_{};
+    Duration cost_{};
+};
+
+} // namespace nezuban

@@ -1,0 +1,97 @@
+#include "app/record.hpp"
+
+#include "app/observer.hpp"
+#include "core/spec.hpp"
+#include "io/clock.hpp"
+#include "io/loop.hpp"
+#include "io/signals.hpp"
+#include "replay/record.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <ostream>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+namespace {
+
+constexpr Duration flush_every = 1s;
+
+struct Recording {
+    std::ofstream file;
+    std::uint64_t events = 0;
+    std::uint64_t lost = 0;
+};
+
+Result<void> record(const RecordOptions& options, Recording& recording) {
+    auto loop = Loop::create();
+    if (!loop) return std::unexpected(loop.error());
+    auto signals = SignalFd::open();
+    if (!signals) return std::unexpected(signals.error());
+    auto observer = Observer::attach(DaemonSpec{}.ring_size);
+    if (!observer) return std::unexpected(observer.error());
+
+    bool stopping = false;
+    const auto watched = loop->watch(signals->fd(), ready::in, [&](std::uint32_t) {
+        for (const int signal : signals->read()) {
+            stopping = stopping || signal == SIGINT || signal == SIGTERM;
+        }
+    });
+    if (!watched) return watched;
+    if (auto ring = loop->watch(observer->descriptor(), ready::in, [](std::uint32_t) {}); !ring) return ring;
+
+    const auto clocks = clock_pair();
+    recording.file << record_header(clocks);
+    // A replay may ask for anything, so everything is read.
+    const Observer::Ends ends{.needs = [](const Event&) { return Needs{.exe = true, .args = true, .cgroups = true}; },
+                              .event =
+                                  [&](const Event& event, Time time) {
+                                      recording.file
+                                          << to_line(event, std::max(time, clocks.monotonic), clocks.monotonic);
+                                      ++recording.events;
+                                      if (const auto* lost = std::get_if<EventsLost>(&event))
+                                          recording.lost += lost->total();
+                                  }};
+    observer->compare();
+    const auto end = options.hold ? std::optional(clocks.monotonic + *options.hold) : std::nullopt;
+    for (bool more = true; !stopping;) {
+        const auto now = monotonic_now();
+        if (end && now >= *end) break;
+        auto deadline = more ? now : now + flush_every;
+        if (end) deadline = std::min(deadline, *end);
+        if (auto stepped = loop->step(deadline); !stepped) return stepped;
+        auto worked = observer->work(ends);
+        if (!worked) return std::unexpected(worked.error());
+        more = *worked;
+        if (!more) recording.file.flush();
+        if (!recording.file) return fail("writing " + options.file + ": the disk may be full");
+    }
+    return {};
+}
+
+} // namespace
+
+int run_record(const RecordOptions& options, std::ostream& err) {
+    if (auto able = require(probe_features()); !able) {
+        err << "nezuban: " << able.error().text << '\n';
+        return 4;
+    }
+    Recording recording{.file = std::ofstream(options.file, std::ios::binary | std::ios::trunc)};
+    if (!recording.file) {
+        err << "nezuban: can't write " << options.file << '\n';
+        return 1;
+    }
+    const auto done = record(options, recording);
+    recording.file.close();
+    if (!done || !recording.file) {
+        err << "nezuban: " << (done ? "writing " + options.file + " failed" : done.error().text) << '\n';
+        return 1;
+    }
+    err << fmt::format("{} events in {}, {} lost\n", recording.events, options.file, recording.lost);
+    return 0;
+}
+
+} // namespace nezuban

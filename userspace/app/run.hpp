@@ -1,0 +1,17 @@
+// `nezuban run`: the daemon, from its start to its exit code.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace nezuban {
+
+struct RunOptions {
+    std::string config;
+    std::optional<std::string> socket; // instead of daemon.socket
+};
+
+// Returns the exit code.
+int run_daemon(const RunOptions& options);
+
+} // namespace nezuban

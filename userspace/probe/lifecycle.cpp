@@ -1,0 +1,108 @@
+#include "probe/lifecycle.hpp"
+
+#include "probe/libbpf.hpp"
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include <nezuban/events.h>
+
+#include <lifecycle.skel.h>
+
+namespace nezuban {
+
+struct Lifecycle::State {
+    lifecycle_bpf* skeleton = nullptr;
+    ring_buffer* ring = nullptr;
+    std::array<std::uint64_t, NZ_KINDS> lost_told{};
+
+    // Of the drain under way.
+    const std::function<void(Stamped)>* sink = nullptr;
+    std::size_t left = 0;
+
+    State() = default;
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    State(State&&) = delete;
+    State& operator=(State&&) = delete;
+    ~State() {
+        ring_buffer__free(ring);
+        lifecycle_bpf__destroy(skeleton);
+    }
+
+    // Taken before the return value is looked at: a negative one ends the round, with this record consumed.
+    static int on_record(void* context, void* data, std::size_t size) {
+        auto* self = static_cast<State*>(context);
+        if (auto stamped = decode({static_cast<const std::byte*>(data), size})) (*self->sink)(std::move(*stamped));
+        return --self->left == 0 ? -EAGAIN : 0;
+    }
+};
+
+namespace {
+
+void choose_programs(lifecycle_bpf& skeleton, const Features& features) {
+    auto& programs = skeleton.progs;
+    for (auto* program : {programs.handle_fork, programs.handle_exec, programs.handle_rename, programs.handle_signal,
+                          features.exit_tells_group_dead ? programs.handle_exit : programs.handle_exit_by_count,
+                          features.oom_tells_task ? programs.handle_oom : programs.handle_oom_by_pid}) {
+        bpf_program__set_autoload(program, true);
+    }
+    bpf_program__set_autoload(programs.handle_cgroup, features.cgroup_moves);
+}
+
+} // namespace
+
+Lifecycle::Lifecycle(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Lifecycle::~Lifecycle() = default;
+Lifecycle::Lifecycle(Lifecycle&&) noexcept = default;
+Lifecycle& Lifecycle::operator=(Lifecycle&&) noexcept = default;
+
+Result<Lifecycle> Lifecycle::attach(const Features& features, std::uint64_t ring_size) {
+    if (auto able = require(features); !able) return std::unexpected(able.error());
+    LibbpfLog log;
+    auto state = std::make_unique<State>();
+    state->skeleton = lifecycle_bpf__open();
+    if (state->skeleton == nullptr) return log.error("opening the life-cycle programs", errno);
+    choose_programs(*state->skeleton, features);
+    bpf_map__set_max_entries(state->skeleton->maps.ring, static_cast<std::uint32_t>(ring_size));
+    if (const int error = lifecycle_bpf__load(state->skeleton); error != 0)
+        return log.error("loading the life-cycle programs", -error);
+    if (const int error = lifecycle_bpf__attach(state->skeleton); error != 0)
+        return log.error("attaching the life-cycle programs", -error);
+    state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.ring), State::on_record, state.get(), nullptr);
+    if (state->ring == nullptr) return log.error("mapping the ring", errno);
+    return Lifecycle(std::move(state));
+}
+
+int Lifecycle::descriptor() const {
+    return ring_buffer__epoll_fd(state_->ring);
+}
+
+std::size_t Lifecycle::drain(std::size_t most, const std::function<void(Stamped)>& sink) {
+    state_->sink = &sink;
+    state_->left = most;
+    ring_buffer__consume(state_->ring);
+    return most - state_->left;
+}
+
+std::optional<EventsLost> Lifecycle::take_losses() {
+    const auto& counters = state_->skeleton->bss->counters;
+    EventsLost lost;
+    for (std::size_t kind = 0; kind < NZ_KINDS; ++kind) {
+        const std::uint64_t now = __atomic_load_n(&counters.lost[kind], __ATOMIC_RELAXED);
+        lost.by_kind[kind] = now - std::exchange(state_->lost_told[kind], now);
+    }
+    if (lost.total() == 0) return std::nullopt;
+    return lost;
+}
+
+std::vector<ProgramCost> Lifecycle::costs() const {
+    return costs_of(state_->skeleton->obj);
+}
+
+std::uint64_t Lifecycle::map_bytes() const {
+    return map_bytes_of(state_->skeleton->obj);
+}
+
+} // namespace nezuban

@@ -1,0 +1,54 @@
+// The life-cycle programs, loaded and attached for as long as this lives, and their ring as a source of events.
+#pragma once
+
+#include "core/event.hpp"
+#include "core/result.hpp"
+#include "probe/decode.hpp"
+#include "probe/features.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nezuban {
+
+// Of one loaded program, from the kernel's own statistics (only while they are switched on).
+struct ProgramCost {
+    std::string name;
+    std::string hook;
+    std::uint64_t runs = 0;
+    std::uint64_t nanoseconds = 0;
+    std::uint64_t missed = 0; // not run because it was running already on that processor
+};
+
+class Lifecycle {
+public:
+    // ring_size: bytes, a power of two, at least a page.
+    static Result<Lifecycle> attach(const Features& features, std::uint64_t ring_size);
+    ~Lifecycle();
+    Lifecycle(Lifecycle&&) noexcept;
+    Lifecycle& operator=(Lifecycle&&) noexcept;
+
+    // Readable when there is something to drain.
+    [[nodiscard]] int descriptor() const;
+
+    // At most `most` records, oldest first. Returns how many there were; `most`: there may be more.
+    std::size_t drain(std::size_t most, const std::function<void(Stamped)>& sink);
+
+    // What was lost since the last call; absent: nothing. Reads memory that the kernel counts in: no system call.
+    [[nodiscard]] std::optional<EventsLost> take_losses();
+
+    [[nodiscard]] std::vector<ProgramCost> costs() const;
+    [[nodiscard]] std::uint64_t map_bytes() const; // kernel memory of the maps
+
+private:
+    struct State;
+    explicit Lifecycle(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+} // namespace nezuban

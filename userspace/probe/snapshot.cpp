@@ -1,0 +1,92 @@
+#include "probe/snapshot.hpp"
+
+#include "probe/decode.hpp"
+#include "probe/libbpf.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <bpf/bpf.h>
+#include <nezuban/events.h>
+#include <unistd.h>
+
+#include <snapshot.skel.h>
+
+namespace nezuban {
+
+namespace {
+
+// A read returns at most what the kernel's seq buffer holds (8 pages of 4 KiB). A smaller read would leave records
+// in that buffer that are old news by the time of the next read.
+constexpr std::size_t seq_buffer = 8UL * 4096UL;
+
+} // namespace
+
+struct Snapshot::State {
+    snapshot_bpf* skeleton = nullptr;
+    int pass = -1;
+    alignas(nz_task) std::array<std::byte, 2 * seq_buffer> buffer{};
+
+    State() = default;
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    State(State&&) = delete;
+    State& operator=(State&&) = delete;
+    ~State() {
+        end();
+        snapshot_bpf__destroy(skeleton);
+    }
+    void end() {
+        if (pass >= 0) close(std::exchange(pass, -1));
+    }
+};
+
+Snapshot::Snapshot(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Snapshot::~Snapshot() = default;
+Snapshot::Snapshot(Snapshot&&) noexcept = default;
+Snapshot& Snapshot::operator=(Snapshot&&) noexcept = default;
+
+Result<Snapshot> Snapshot::load() {
+    const LibbpfLog log;
+    auto state = std::make_unique<State>();
+    state->skeleton = snapshot_bpf__open_and_load();
+    if (state->skeleton == nullptr) return log.error("loading the task iterator", errno);
+    if (const int error = snapshot_bpf__attach(state->skeleton); error != 0)
+        return log.error("attaching the task iterator", -error);
+    return Snapshot(std::move(state));
+}
+
+Result<void> Snapshot::begin() {
+    state_->end();
+    state_->pass = bpf_iter_create(bpf_link__fd(state_->skeleton->links.dump_processes));
+    if (state_->pass < 0) return fail(std::string("starting the task iterator: ") + std::strerror(errno), errno);
+    return {};
+}
+
+bool Snapshot::under_way() const {
+    return state_->pass >= 0;
+}
+
+Result<bool> Snapshot::read_slice(const std::function<void(SnapshotTask)>& sink) {
+    const ssize_t size = read(state_->pass, state_->buffer.data(), state_->buffer.size());
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return true; // a million tasks without a process
+    if (size < 0) {
+        const int number = errno;
+        state_->end();
+        return fail(std::string("reading the task iterator: ") + std::strerror(number), number);
+    }
+    if (size == 0) {
+        state_->end();
+        return false;
+    }
+    for (std::size_t at = 0; at + sizeof(nz_task) <= static_cast<std::size_t>(size); at += sizeof(nz_task)) {
+        nz_task task{};
+        std::memcpy(&task, state_->buffer.data() + at, sizeof(task));
+        sink(decode_snapshot(task));
+    }
+    return true;
+}
+
+} // namespace nezuban
