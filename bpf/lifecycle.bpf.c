@@ -17,6 +17,16 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* Names the records in the object's BTF, so that tests/skeleton can compare their layout with the C++ side's. */
+union {
+	struct nz_head head;
+	struct nz_task task;
+	struct nz_fork fork;
+	struct nz_exec exec;
+	struct nz_exit exit;
+	struct nz_change change;
+} records;
+
 /* Who sent the last deadly signal to a process, kept until its exit is told. */
 struct sender {
 	u64 start_ns; /* of the target */

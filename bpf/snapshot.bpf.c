@@ -9,6 +9,9 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* Names the record in the object's BTF, for tests/skeleton. */
+struct nz_task *record;
+
 SEC("iter/task")
 int dump_processes(struct bpf_iter__task *ctx)
 {

@@ -36,7 +36,7 @@ Layout layout_of(const bpf_object* object, const char* name) {
 
 void check(const bpf_object* object, const char* name, const Layout& ours) {
     const auto theirs = layout_of(object, name);
-    INFO(name);
+    INFO(std::string(name));
     CHECK(theirs.size == ours.size);
     CHECK(theirs.offsets == ours.offsets);
 }
