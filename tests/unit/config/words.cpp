@@ -1,0 +1,39 @@
+#include "config/words.hpp"
+
+#include "config/paths.hpp"
+
+#include <array>
+
+#include <doctest/doctest.h>
+
+using namespace nezuban;
+
+TEST_CASE("the nearest word is the one that was probably meant") {
+    constexpr std::array<std::string_view, 4> words{"match", "count", "restart", "requires"};
+    CHECK(nearest("mach", words) == "match");
+    CHECK(nearest("cuont", words) == "count");
+    CHECK(nearest("restrat", words) == "restart");
+    CHECK(nearest("require", words) == "requires");
+    CHECK(nearest("match", words) == "match");
+    CHECK(nearest("colour", words).empty());
+    CHECK(nearest("", words).empty());
+    CHECK(nearest(std::string(100'000, 'x'), words).empty());
+}
+
+TEST_CASE("what is shown can neither move a cursor nor fill a screen") {
+    CHECK(printable("a\x1b[2J\n\x7f") == "a\\x1b[2J\\x0a\\x7f");
+    CHECK(quoted("寝ずの番") == "\"寝ずの番\"");
+    CHECK(quoted(std::string(59, 'a') + "番人") == "\"" + std::string(59, 'a') + "…\"");
+    CHECK(quoted(std::string(10'000, '\xbf')).size() < 20); // no beginning of a character anywhere
+}
+
+TEST_CASE("paths are compared without what does not matter in them") {
+    CHECK(plain_path("/etc//nezuban/./conf.d/a.toml") == "/etc/nezuban/conf.d/a.toml");
+    CHECK(plain_path("./a.toml") == "a.toml");
+    CHECK(plain_path("a/../b") == "a/../b");
+    CHECK(plain_path("/") == "/");
+    CHECK(relative_to("/etc/nezuban/nezuban.toml", "conf.d/*.toml") == "/etc/nezuban/conf.d/*.toml");
+    CHECK(relative_to("/etc/nezuban/nezuban.toml", "/opt/a.toml") == "/opt/a.toml");
+    CHECK(relative_to("nezuban.toml", "conf.d/*.toml") == "conf.d/*.toml");
+    CHECK(relative_to("/nezuban.toml", "a.toml") == "/a.toml");
+}

@@ -1,0 +1,17 @@
+// Paths as text: nothing here asks the file system.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace nezuban {
+
+// Without empty and "." components; ".." stays, since only the file system knows what is before it.
+[[nodiscard]] std::string plain_path(std::string_view path);
+
+// path itself when absolute, else seen from the directory of the file base.
+[[nodiscard]] std::string relative_to(std::string_view base, std::string_view path);
+
+[[nodiscard]] bool is_glob(std::string_view path);
+
+} // namespace nezuban

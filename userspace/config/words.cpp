@@ -1,0 +1,91 @@
+#include "config/words.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace nezuban {
+
+namespace {
+
+// Longer ones are no typing errors; it also bounds the work.
+constexpr std::size_t longest_word = 64;
+
+// Insert, delete, replace and swap of neighbours count one each.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> before(b.size() + 1);
+    std::vector<std::size_t> above(b.size() + 1);
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(above.begin(), above.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+            row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+                row[j] = std::min(row[j], before[j - 2] + 1);
+            }
+        }
+        before.swap(above);
+        above.swap(row);
+    }
+    return above[b.size()];
+}
+
+} // namespace
+
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
+    if (word.empty() || word.size() > longest_word) return {};
+    std::size_t allowed = std::max<std::size_t>(1, word.size() / 3);
+    std::string_view best;
+    for (const auto candidate : candidates) {
+        const auto longer = std::max(word.size(), candidate.size());
+        const auto shorter = std::min(word.size(), candidate.size());
+        if (candidate.empty() || longer - shorter > allowed) continue;
+        const auto steps = distance(word, candidate);
+        if (steps > allowed || steps >= longer) continue;
+        best = candidate;
+        if (steps == 0) break;
+        allowed = steps - 1; // only a nearer one is of interest now
+    }
+    return best;
+}
+
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
+    const auto found = nearest(word, candidates);
+    return found.empty() ? std::string{} : fmt::format("did you mean {}?", quoted(found));
+}
+
+std::string printable(std::string_view text) {
+    std::string result;
+    result.reserve(text.size());
+    for (const char character : text) {
+        const auto byte = static_cast<unsigned char>(character);
+        if (byte < 0x20 || byte == 0x7F) {
+            result += fmt::format("\\x{:02x}", byte);
+        } else {
+            result += character;
+        }
+    }
+    return result;
+}
+
+std::string quoted(std::string_view text) {
+    constexpr std::size_t longest = 60;
+    if (text.size() <= longest) return fmt::format("\"{}\"", printable(text));
+    auto end = longest;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) {
+        --end; // not in the middle of a character
+    }
+    return fmt::format("\"{}…\"", printable(text.substr(0, end)));
+}
+
+std::string listed(std::span<const std::string_view> words) {
+    return fmt::format("{}", fmt::join(words, ", "));
+}
+
+} // namespace nezuban

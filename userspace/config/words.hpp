@@ -1,0 +1,25 @@
+// Words as people mistype them, and as they can be shown to people.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace nezuban {
+
+// The candidate that was probably meant; empty when none is near enough. The first of equally near ones wins.
+[[nodiscard]] std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+// `did you mean "..."?`, or nothing.
+[[nodiscard]] std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
+
+// Control characters as \xNN, so that no file can move the cursor of whoever reads its errors.
+[[nodiscard]] std::string printable(std::string_view text);
+
+// In quotes, printable, and cut at about 60 bytes.
+[[nodiscard]] std::string quoted(std::string_view text);
+
+// "a, b, c"
+[[nodiscard]] std::string listed(std::span<const std::string_view> words);
+
+} // namespace nezuban
