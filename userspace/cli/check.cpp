@@ -1,0 +1,45 @@
+#include "app/sources.hpp"
+#include "cli/verbs.hpp"
+#include "config/diagnostic.hpp"
+#include "config/load.hpp"
+
+#include <ostream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace nezuban {
+
+namespace {
+
+nlohmann::ordered_json as_json(const Diagnostic& diagnostic) {
+    return {
+        {"file", diagnostic.file},
+        {"line", diagnostic.line},
+        {"column", diagnostic.column},
+        {"level", diagnostic.level == Diagnostic::Level::error ? "error" : "warning"},
+        {"text", diagnostic.text},
+        {"hint", diagnostic.hint.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(diagnostic.hint)}};
+}
+
+} // namespace
+
+int run_check(const Options& options, std::ostream& out, std::ostream& err) {
+    const auto loaded = load(options.config, system_sources());
+    const int exit_code = loaded.ok() ? 0 : exit_usage;
+    if (options.json) {
+        auto list = nlohmann::ordered_json::array();
+        for (const auto& diagnostic : loaded.diagnostics)
+            list.push_back(as_json(diagnostic));
+        out << list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+        return exit_code;
+    }
+    for (const auto& diagnostic : loaded.diagnostics)
+        err << render(diagnostic) << '\n';
+    if (loaded.ok())
+        out << fmt::format("{}: {} rules, {} groups: ok\n", options.config, loaded.spec.rules.size(),
+                           loaded.spec.groups.size());
+    return exit_code;
+}
+
+} // namespace nezuban
