@@ -19,6 +19,7 @@ namespace {
 // While records are being lost the table may be wrong, and nothing is judged by it, until a snapshot has put it
 // right. A storm that never lets a snapshot end without a loss must not blind us for longer than this.
 constexpr Duration longest_distrust = 1s;
+constexpr Duration resync_pause = 100ms;
 
 template <typename... Handlers> struct Overloaded : Handlers... {
     using Handlers::operator()...;
@@ -38,7 +39,8 @@ struct Engine::State {
     bool trusted = true;
     bool lost_in_snapshot = false;
     Time distrust_since{};
-    bool repairing = false; // this snapshot answers a loss
+    bool repairing = false;        // this snapshot answers a loss
+    std::optional<Time> resync_at; // the last one broke off
     std::uint64_t found = 0;
     std::uint64_t missed = 0;
 
@@ -108,8 +110,12 @@ struct Engine::State {
 
     void on(const SnapshotBegan& /*event*/, Turn& /*turn*/) {
         desk.table.begin_snapshot();
+        for (auto& watch : watches) {
+            watch->snapshot_began();
+        }
         in_snapshot = true;
         lost_in_snapshot = false;
+        resync_at.reset();
         repairing = !trusted;
         found = 0;
         missed = 0;
@@ -137,7 +143,11 @@ struct Engine::State {
             }
         }
         desk.table.end_snapshot();
-        if (!event.complete) return;
+        if (!event.complete) {
+            // Not at once: what broke it off may well do so again.
+            if (!trusted || unjudged()) resync_at = turn.now + resync_pause;
+            return;
+        }
         if (repairing) {
             ++resyncs;
             report(Happening::resync,
@@ -145,15 +155,23 @@ struct Engine::State {
                    turn);
         }
         if (!lost_in_snapshot) trusted = true;
-        if (!synced || trusted || turn.now - distrust_since >= longest_distrust) {
+        if (trusted || turn.now - distrust_since >= longest_distrust) {
             synced = true;
             for (auto& watch : watches) {
-                watch->start_judging(turn.now);
+                watch->start_judging();
                 touch(watch.get());
             }
             judge_touched(turn);
         }
-        if (!trusted) turn.out.emplace_back(Resync{"records were lost while the task list was read"});
+        if (!trusted) {
+            turn.out.emplace_back(Resync{"records were lost while the task list was read"});
+        } else if (unjudged()) {
+            turn.out.emplace_back(Resync{"the configuration has changed while the task list was read"});
+        }
+    }
+
+    [[nodiscard]] bool unjudged() const {
+        return std::ranges::any_of(watches, [](const auto& watch) { return !watch->judging(); });
     }
 
     void on(const EventsLost& event, Turn& turn) {
@@ -284,11 +302,15 @@ void Engine::advance(Time now, Intents& out) {
         const auto due = watch->next_deadline();
         if (due && *due <= now) state_->touch(watch.get());
     }
+    if (state_->resync_at && *state_->resync_at <= now) {
+        state_->resync_at.reset();
+        out.emplace_back(Resync{"the reading of the task list broke off"});
+    }
     if (state_->may_judge()) state_->judge_touched(turn);
 }
 
 std::optional<Time> Engine::next_deadline() const {
-    std::optional<Time> next;
+    std::optional<Time> next = state_->resync_at;
     if (!state_->may_judge()) return next; // the end of the snapshot is what we wait for
     for (const auto& watch : state_->watches) {
         const auto due = watch->next_deadline();

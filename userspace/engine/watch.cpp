@@ -93,12 +93,14 @@ void Watch::remove_from_bucket(const Process& process, Turn& turn) {
     if (plan_.phase == Plan::Phase::ending && plan_.victims.empty()) start(turn);
 }
 
-void Watch::start_judging(Time now) {
-    if (judging_) return;
+void Watch::snapshot_began() {
+    awaiting_ = !judging_;
+}
+
+void Watch::start_judging() {
+    if (judging_ || !awaiting_) return;
     judging_ = true;
     make_restless();
-    // How long it had been healthy before the daemon died is not known: the time starts anew.
-    forget_at_ = now + spec_.restart.forget;
 }
 
 void Watch::judge(Turn& turn) {
@@ -111,11 +113,29 @@ void Watch::judge(Turn& turn) {
         if (bucket != buckets_.end()) judge(value, bucket->second, turn);
     }
     advance_plan(turn);
-    if (forget_at_ && *forget_at_ <= turn.now && !mending()) {
+    forget(turn);
+}
+
+// The delay starts anew when it was healthy for long enough, whoever mended it. How long it had been before the daemon
+// died is not known: then the time starts anew as well.
+void Watch::forget(Turn& turn) {
+    if (budget_.in_a_row() == 0) {
         forget_at_.reset();
-        budget_.forget_streak();
-        remember(turn);
+        return;
     }
+    const bool healthy = !mending() && std::ranges::all_of(buckets_, [](const auto& pair) {
+        const auto& judgement = pair.second.judgement;
+        return judgement.range() == Range::in && judgement.told() == Range::in;
+    });
+    if (!healthy) {
+        forget_at_.reset();
+        return;
+    }
+    if (!forget_at_) forget_at_ = turn.now + spec_.restart.forget;
+    if (*forget_at_ > turn.now) return;
+    forget_at_.reset();
+    budget_.forget_streak();
+    remember(turn);
 }
 
 void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
@@ -266,7 +286,7 @@ std::optional<Time> Watch::next_deadline() const {
         next = earlier(next, bucket->second.census.next_maturity());
     }
     if (mending()) next = earlier(next, plan_.deadline);
-    if (!mending()) next = earlier(next, forget_at_);
+    next = earlier(next, forget_at_);
     return next;
 }
 

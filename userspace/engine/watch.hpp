@@ -66,7 +66,11 @@ public:
     [[nodiscard]] bool moved(const Process& before, const Process& after) const; // to another value of count.per
 
     // --- judgement --------------------------------------------------------------------------------------------
-    void start_judging(Time now); // the first snapshot is complete
+    void snapshot_began(); // with what this rule needs to know
+    void start_judging();  // a snapshot is complete: counts if it began after this rule was there
+    [[nodiscard]] bool judging() const {
+        return judging_;
+    }
     void judge(Turn& turn);
     [[nodiscard]] std::optional<Time> next_deadline() const;
     // Another rule wants to end one of ours: may it? Not if that could be the one that we need.
@@ -123,6 +127,7 @@ private:
     void react(const std::string& value, Bucket& bucket, Turn& turn);
     void hold_down(const std::string& value, Bucket& bucket, Turn& turn);
     void remove_from_bucket(const Process& process, Turn& turn);
+    void forget(Turn& turn);
     void tell_exit(const Process& process, const Cause& cause, Turn& turn);
     void flush_tellings(Turn& turn);
     [[nodiscard]] std::uint32_t total() const;
@@ -156,6 +161,7 @@ private:
     Matcher matcher_;
     std::map<std::string, Bucket> buckets_;
     std::set<std::string> restless_; // buckets to judge at the next turn, or at a later time
+    bool awaiting_ = false;          // the end of a snapshot
     bool judging_ = false;
     Budget budget_;
     Plan plan_;
@@ -163,8 +169,8 @@ private:
     std::string exhausted_reason_;
     bool paused_ = false;
     std::optional<Time> paused_until_;
-    std::optional<Time> forget_at_;
-    std::string last_loss_; // how the last one left: the cause when there are too few
+    std::optional<Time> forget_at_; // healthy until then: the next restart is immediate again
+    std::string last_loss_;         // how the last one left: the cause when there are too few
 
     // Exits and ended excess are told at once, but not by the thousand: the rest of a second is told as a sum.
     struct Telling {

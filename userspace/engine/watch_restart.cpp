@@ -27,7 +27,9 @@ void Watch::begin_plan(std::string reason, Turn& turn) {
     plan_.reason = std::move(reason);
     plan_.began = turn.now;
     if (budget_.spent(turn.now)) {
-        escalate(plan_.reason, turn);
+        escalate(fmt::format("{} restarts within {} are spent: {}", budget_.used(turn.now), tell(spec_.restart.window),
+                             plan_.reason),
+                 turn);
         return;
     }
     plan_.phase = Plan::Phase::waiting;
@@ -39,7 +41,6 @@ void Watch::attempt(Turn& turn) {
     if (!plan_.by_hand) {
         budget_.add_attempt(turn.now);
         plan_.attempt = budget_.used(turn.now);
-        forget_at_.reset();
         remember(turn);
     }
     auto told = incident(Happening::restart,
@@ -205,7 +206,6 @@ void Watch::recovered(Turn& turn) {
     told.attempt = plan_.attempt;
     told.count = total();
     drop_plan(turn);
-    forget_at_ = turn.now + spec_.restart.forget;
     last_loss_.clear();
     report(std::move(told), turn);
 }
@@ -271,7 +271,6 @@ void Watch::reset(Turn& turn) {
     exhausted_ = false;
     exhausted_reason_.clear();
     budget_.clear();
-    forget_at_.reset();
     for (auto& [value, bucket] : buckets_) {
         bucket.acted = false;
     }

@@ -28,6 +28,11 @@ public:
     // `delay_max`, each time a tenth more or less: what died of one common cause shall not come back in one crowd.
     [[nodiscard]] Duration next_delay(Dice& dice) const;
 
+    // Attempts since it was last healthy for long enough.
+    [[nodiscard]] std::uint32_t in_a_row() const {
+        return streak_;
+    }
+
     void add_attempt(Time now);
     void forget_streak(); // healthy for long enough
     void clear();         // by the operator
