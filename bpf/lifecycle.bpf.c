@@ -17,7 +17,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Names the records in the object's BTF, so that tests/skeleton can compare their layout with the C++ side's. */
+/* Names the records in the object's BTF, so that tests/skeleton can compare their layout with the C++ side's.
+ */
 union {
 	struct nz_head head;
 	struct nz_task task;
@@ -239,9 +240,9 @@ static __always_inline bool deadly(struct task_struct *task, int signal)
 		return false;
 	/* By hand, because an index is scaled by our k_sigaction's size and not by the kernel's. */
 	bpf_probe_read_kernel(&handler, sizeof(handler),
-			      (void *)task->sighand + bpf_core_field_offset(struct sighand_struct, action) +
-				      (signal - 1) * bpf_core_type_size(struct k_sigaction) +
-				      bpf_core_field_offset(struct k_sigaction, sa.sa_handler));
+	                      (void *)task->sighand + bpf_core_field_offset(struct sighand_struct, action) +
+	                          (signal - 1) * bpf_core_type_size(struct k_sigaction) +
+	                          bpf_core_field_offset(struct k_sigaction, sa.sa_handler));
 	return handler == 0; /* SIG_DFL */
 }
 

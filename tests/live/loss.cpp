@@ -1,0 +1,45 @@
+// More happens than the ring can hold.
+#include "live/lab.hpp"
+
+using namespace nezuban;
+using namespace nezuban::test;
+
+TEST_CASE("with a ring that is too small, losses are told by kind and counts are right again after the resync") {
+    NEEDS_BPF();
+    auto sleepers = start_program("nzsleepers", {"5", "--name", "nzlive-s"});
+    Lab lab({rule_of("s", {.comm = "nzlive-s"})}, 4096);
+    REQUIRE(lab.pids().size() == 5);
+
+    // 300 births that nobody reads meanwhile: some 50 fit.
+    auto more = start_program("nzsleepers", {"300", "--name", "nzlive-s"});
+    const auto lost = lab.await<EventsLost>([](const EventsLost& event) { return event.by_kind[0] > 0; });
+    CHECK(lost.total() > 100);
+
+    lab.pump_until([&] { return lab.engine().view(monotonic_now()).resyncs >= 1; });
+    CHECK(lab.pids().size() == 305);
+    CHECK(lab.engine().view(monotonic_now()).events_lost >= lost.total());
+}
+
+TEST_CASE("with the default ring nothing of a storm is lost") {
+    NEEDS_BPF();
+    Lab lab({rule_of("storm", {.comm = "nzlive-w"})});
+    auto storm = start_program("nzsleepers", {"2000", "--name", "nzlive-w"});
+    lab.pump_until([&] { return lab.pids().size() == 2000; });
+    CHECK(lab.engine().view(monotonic_now()).events_lost == 0);
+
+    storm.close_input();
+    lab.pump_until([&] { return lab.pids().empty(); });
+    CHECK(lab.engine().view(monotonic_now()).events_lost == 0);
+}
+
+TEST_CASE("a comparison in the middle of a storm neither loses nor revives anybody") {
+    NEEDS_BPF();
+    Lab lab({rule_of("churned", {.comm = "nztrue"})});
+    Child churn({program("nzchurn"), "2"}, {.ends_with_input = true});
+    while (!wait_readable(churn.pidfd(), Clock::now())) {
+        lab.compare();
+    }
+    churn.wait();
+    lab.compare();
+    CHECK(lab.pids().empty());
+}
