@@ -37,10 +37,17 @@ void reap_child(std::uint32_t pid) {
     }
 }
 
-int reap_strays() {
+int reap_strays(const std::function<bool(std::uint32_t pid)>& known) {
     int count = 0;
-    while (count < strays_at_once && ::waitpid(-1, nullptr, WNOHANG) > 0)
+    while (count < strays_at_once) {
+        // A look first: waitpid(-1) could take the end of a child that died after it was asked about.
+        siginfo_t info{};
+        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) break;
+        auto pid = static_cast<std::uint32_t>(info.si_pid);
+        if (known(pid)) break; // it hides those behind it until it is let go
+        reap_child(pid);
         ++count;
+    }
     return count;
 }
 

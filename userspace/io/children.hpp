@@ -5,6 +5,7 @@
 #include "io/fd.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 namespace nezuban {
@@ -21,9 +22,9 @@ struct ChildEnd {
 // Lets the zombie go.
 void reap_child(std::uint32_t pid);
 
-// Children that nobody here has started (a daemon that is PID 1 or a subreaper gets orphans). Call it only when every
-// child that somebody waits for is known to be alive. At most 1,000 at once; returns how many.
-int reap_strays();
+// Lets go the zombies that nobody here has started: a daemon that is PID 1 or a subreaper gets orphans. Those that are
+// `known` are left alone. At most 1,000 at once; returns how many.
+int reap_strays(const std::function<bool(std::uint32_t pid)>& known);
 
 // To the whole process group of this unreaped child of ours; to itself alone while it hasn't got one yet.
 void signal_group(std::uint32_t pid, int signal);

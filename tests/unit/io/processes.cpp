@@ -27,11 +27,12 @@ constexpr std::uint64_t tick_ns = 10'000'000;
 // A process that waits for its end, with the identity that /proc tells.
 struct Sleeper {
     Sleeper() {
+        auto* handler = ::signal(SIGTERM, SIG_DFL); // the test framework's own would be inherited
         pid = ::fork();
         if (pid == 0) {
-            for (;;)
-                ::pause();
+            for (;;) ::pause();
         }
+        ::signal(SIGTERM, handler);
         std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
         std::string field;
         for (int i = 0; i < 22; ++i)

@@ -1,0 +1,81 @@
+// Carries out RunCommand, EndCommand and AdoptCommand, without ever waiting for anything.
+#pragma once
+
+#include "act/outputs.hpp"
+#include "core/event.hpp"
+#include "core/intent.hpp"
+#include "io/loop.hpp"
+#include "io/spawner.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nezuban {
+
+class Commands {
+public:
+    using Emit = std::function<void(Event)>; // CommandStarted, CommandEnded; may call back into run, end and adopt
+    using Render = std::function<std::string(const Incident&)>;
+
+    static constexpr std::size_t running_limit = 64; // at once, adopted ones not counted
+    static constexpr std::size_t queue_limit = 1000;
+    static constexpr std::size_t known_limit = 1000; // with the adopted and those that even SIGKILL can't end
+
+    // Loop and spawner must outlive this; the spawner must be attached to the loop.
+    Commands(Loop& loop, Spawner& spawner, Emit emit, Outputs::Line output, Render render);
+
+    // Every RunCommand is answered by one CommandEnded, at the latest 4 s after its time-out.
+    void run(RunCommand command);
+    void end(CommandId id);
+    void adopt(CommandId id);
+
+    // SIGCHLD has come: some child has ended.
+    void on_child();
+
+    // Time-outs. A command whose time is over gets SIGTERM, 2 s later SIGKILL, each to its whole process group.
+    void advance(Time now);
+    [[nodiscard]] std::optional<Time> next_deadline() const;
+
+    [[nodiscard]] std::size_t running() const; // as running_limit counts
+    [[nodiscard]] std::size_t queued() const {
+        return queue_.size();
+    }
+
+private:
+    enum class Phase { asked, running, terminating, killing };
+
+    struct Command {
+        std::uint32_t pid = 0; // 0: asked for
+        Phase phase = Phase::asked;
+        std::string label;
+        std::optional<Time> deadline; // of the phase
+        bool end_wanted = false;      // before it was there
+        bool adopted = false;
+        bool told = false; // its CommandEnded is out; what is left is to reap it
+    };
+
+    void launch(RunCommand command);
+    void on_spawned(CommandId id, const Spawned& spawned);
+    void terminate(Command& command, Time now);
+    void kill(Command& command, Time now);
+    void look(CommandId id);
+    void overdue(CommandId id, Command& command, Time now);
+    void tell(CommandId id, Command& command, CommandEnded ended);
+    void settle();
+
+    Spawner& spawner_;
+    Emit emit_;
+    Render render_;
+    std::map<CommandId, Command> commands_;
+    std::deque<RunCommand> queue_;
+    std::vector<Event> events_; // to be emitted when nothing here is being walked through
+    bool settling_ = false;
+    Outputs outputs_;
+};
+
+} // namespace nezuban
