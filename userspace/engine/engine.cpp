@@ -186,9 +186,12 @@ struct Engine::State {
         if (!in_snapshot) turn.out.emplace_back(Resync{"records were lost"});
     }
 
-    void on(const CommandStarted& event, Turn& /*turn*/) {
+    void on(const CommandStarted& event, Turn& turn) {
         const auto found_watch = desk.restarts.find(event.id);
-        if (found_watch != desk.restarts.end()) found_watch->second->command_started(event);
+        if (found_watch == desk.restarts.end()) return;
+        auto* watch = found_watch->second;
+        watch->command_started(event, turn);
+        touch(watch);
     }
     void on(const CommandEnded& event, Turn& turn) {
         const auto found_watch = desk.restarts.find(event.id);
@@ -396,6 +399,7 @@ Result<void> Engine::restart(std::string_view name, Time now, Intents& out) {
 
 std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector<GroupSpec> groups, Time now,
                                         Intents& out) {
+    Turn turn{.desk = state_->desk, .now = now, .out = out};
     std::vector<std::string> changes;
     std::vector<std::unique_ptr<Watch>> next;
     auto& old = state_->watches;
@@ -417,6 +421,7 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
                                   .paused = memory.paused,
                                   .paused_until = memory.paused_until});
             out.emplace_back(Remember{next.back()->memory()});
+            next.back()->await((*known)->outstanding(), turn);
         }
     }
     std::set<const Watch*> dropped;
@@ -439,7 +444,6 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
     state_->watches = std::move(next);
     state_->rebuild_index();
     // Who belongs to the new rules: what is known now counts at once, what has to be read comes with the snapshot.
-    Turn turn{.desk = state_->desk, .now = now, .out = out};
     state_->desk.table.for_each([&](ProcessTable::Entry& entry) {
         std::erase_if(entry.watches, [&](const Watch* watch) { return dropped.contains(watch); });
         const Process before = entry.process;

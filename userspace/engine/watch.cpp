@@ -58,12 +58,7 @@ void Watch::enter(const Process& process, Entry how, Turn& turn) {
     const bool young = how == Entry::forked && judging_;
     buckets_[value].census.add(process.id, young ? std::optional(turn.now + youth) : std::nullopt);
     restless_.insert(value);
-    if (plan_.command_pid == process.id.pid && plan_.phase == Plan::Phase::starting) {
-        // The start command is the service itself: it runs as long as that does.
-        turn.out.emplace_back(AdoptCommand{plan_.command});
-        turn.desk.restarts.erase(plan_.command);
-        settle(turn);
-    }
+    if (plan_.phase == Plan::Phase::starting && plan_.command_pid == process.id.pid) adopt(turn);
 }
 
 void Watch::leave(const Process& process, Turn& turn) {
@@ -71,7 +66,7 @@ void Watch::leave(const Process& process, Turn& turn) {
     if (now != nullptr) {
         last_loss_ = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.comm, now->process.uid);
     }
-    remove_from_bucket(process, turn);
+    remove_from_bucket(process);
 }
 
 void Watch::lose(const Process& process, const Cause& cause, Turn& turn) {
@@ -81,16 +76,15 @@ void Watch::lose(const Process& process, const Cause& cause, Turn& turn) {
         last_loss_ = fmt::format("pid {} {}", process.id.pid, tell(cause));
         tell_exit(process, cause, turn);
     }
-    remove_from_bucket(process, turn);
+    remove_from_bucket(process);
 }
 
-void Watch::remove_from_bucket(const Process& process, Turn& turn) {
+void Watch::remove_from_bucket(const Process& process) {
     const auto value = value_of(process);
     const auto bucket = buckets_.find(value);
     if (bucket == buckets_.end() || !bucket->second.census.remove(process.id)) return;
     restless_.insert(value);
     plan_.victims.erase(process.id);
-    if (plan_.phase == Plan::Phase::ending && plan_.victims.empty()) start(turn);
 }
 
 void Watch::snapshot_began() {
@@ -107,12 +101,16 @@ void Watch::judge(Turn& turn) {
     if (paused_until_ && *paused_until_ <= turn.now) resume(turn, "the pause has ended");
     flush_tellings(turn);
     if (!judging_) return;
-    const auto due = std::exchange(restless_, {});
-    for (const auto& value : due) {
-        const auto bucket = buckets_.find(value);
-        if (bucket != buckets_.end()) judge(value, bucket->second, turn);
-    }
-    advance_plan(turn);
+    // Once more when the plan has come to an end: what it kept from being done is due now. Each time takes the plan
+    // further, to where it waits for something or is exhausted.
+    do {
+        again_ = false;
+        for (const auto& value : std::exchange(restless_, {})) {
+            const auto bucket = buckets_.find(value);
+            if (bucket != buckets_.end()) judge(value, bucket->second, turn);
+        }
+        advance_plan(turn);
+    } while (again_);
     forget(turn);
 }
 
@@ -160,6 +158,10 @@ void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
         over.count = count;
         if (!value.empty()) over.evidence.emplace_back("value", value);
         report(std::move(over), turn);
+        if (spec_.count.per && count == 0) {
+            buckets_.erase(value);
+            return;
+        }
     }
     // By state, not by change: what could not be done while paused, exhausted or under repair is done now.
     const bool open = bucket.judgement.told() != Range::in && bucket.judgement.told() == bucket.judgement.range();
@@ -285,7 +287,7 @@ std::optional<Time> Watch::next_deadline() const {
         next = earlier(next, bucket->second.judgement.due(limits(), mending()));
         next = earlier(next, bucket->second.census.next_maturity());
     }
-    if (mending()) next = earlier(next, plan_.deadline);
+    if (mending()) next = earlier(next, plan_deadline());
     next = earlier(next, forget_at_);
     return next;
 }
@@ -316,18 +318,7 @@ void Watch::make_restless() {
     for (const auto& [value, bucket] : buckets_) {
         restless_.insert(value);
     }
-}
-
-Time Watch::in_range_since() const {
-    Time since{};
-    for (const auto& [value, bucket] : buckets_) {
-        since = std::max(since, bucket.judgement.since());
-    }
-    return since;
-}
-
-bool Watch::in_range() const {
-    return std::ranges::all_of(buckets_, [](const auto& pair) { return pair.second.judgement.range() == Range::in; });
+    again_ = true;
 }
 
 Incident Watch::incident(Happening happening, std::string reason, const Turn& turn) const {
@@ -426,11 +417,11 @@ RuleView Watch::view(Time now) const {
     for (const auto& [value, bucket] : buckets_) {
         const bool out = bucket.judgement.told() != Range::in && bucket.judgement.range() != Range::in;
         const bool held = bucket.judgement.told() == Range::over && spec_.count.over == Over::stop_newest && !paused_;
-        if (out && !mending() && !held) view.failed = true;
+        if (out && !mending() && !held && !paused_) view.failed = true;
         if (out && spec_.count.per && view.out_of_range.size() < values_shown)
             view.out_of_range.push_back({.value = value, .count = bucket.census.count()});
     }
-    if (plan_.phase == Plan::Phase::waiting) view.next_at = plan_.deadline;
+    if (plan_.phase == Plan::Phase::waiting) view.next_at = plan_deadline();
     return view;
 }
 

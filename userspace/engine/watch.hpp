@@ -78,7 +78,7 @@ public:
 
     // --- answers ----------------------------------------------------------------------------------------------
     void command_ended(const CommandEnded& ended, Turn& turn);
-    void command_started(const CommandStarted& started);
+    void command_started(const CommandStarted& started, Turn& turn);
     void signal_sent(const SignalSent& sent, Turn& turn);
 
     // --- the operator ------------------------------------------------------------------------------------------
@@ -93,6 +93,14 @@ public:
     [[nodiscard]] RuleView view(Time now) const;
     [[nodiscard]] std::vector<Identity> members() const;
     [[nodiscard]] RuleState state() const;
+
+    // A restart command whose plan is no more, but which still runs: the next attempt waits for its end.
+    struct Outstanding {
+        CommandId id = 0; // 0: none
+        Time until{};     // it must have been heard of
+    };
+    [[nodiscard]] Outstanding outstanding() const;
+    void await(Outstanding command, Turn& turn);
 
 private:
     struct Bucket {
@@ -116,7 +124,7 @@ private:
         std::set<Identity> victims;    // to be gone before the start
         bool killed = false;           // they have had their SIGKILL
         Time settling_from{};
-        bool was_in_range = false; // since then
+        std::optional<Time> held_since; // since then
     };
 
     // watch.cpp
@@ -126,14 +134,12 @@ private:
     void begin_incident(const std::string& value, Bucket& bucket, Turn& turn);
     void react(const std::string& value, Bucket& bucket, Turn& turn);
     void hold_down(const std::string& value, Bucket& bucket, Turn& turn);
-    void remove_from_bucket(const Process& process, Turn& turn);
+    void remove_from_bucket(const Process& process);
     void forget(Turn& turn);
     void tell_exit(const Process& process, const Cause& cause, Turn& turn);
     void flush_tellings(Turn& turn);
     [[nodiscard]] std::uint32_t total() const;
-    [[nodiscard]] bool in_range() const;
-    [[nodiscard]] Time in_range_since() const;
-    void make_restless(); // judge every bucket at the next turn
+    void make_restless(); // judge every bucket, in this turn if it is being judged
     [[nodiscard]] std::string why_not_ok() const;
     [[nodiscard]] bool may_end(const Identity& id, Turn& turn) const;
     Incident incident(Happening happening, std::string reason, const Turn& turn) const;
@@ -144,7 +150,9 @@ private:
     void begin_plan(std::string reason, Turn& turn);
     void attempt(Turn& turn);
     void stop_members(Turn& turn);
+    void end_members(Turn& turn);
     void start(Turn& turn);
+    void adopt(Turn& turn);
     void settle(Turn& turn);
     void attempt_failed(const std::string& why, Turn& turn);
     void recovered(Turn& turn);
@@ -153,6 +161,9 @@ private:
     void advance_plan(Turn& turn);
     void signal_victims(int signal, Turn& turn);
     void remember(Turn& turn) const;
+    [[nodiscard]] std::set<Identity> members_to_end(const Turn& turn) const;
+    [[nodiscard]] bool mended() const;
+    [[nodiscard]] Time plan_deadline() const;
     [[nodiscard]] bool mending() const {
         return plan_.phase != Plan::Phase::none;
     }
@@ -161,10 +172,12 @@ private:
     Matcher matcher_;
     std::map<std::string, Bucket> buckets_;
     std::set<std::string> restless_; // buckets to judge at the next turn, or at a later time
+    bool again_ = false;             // all of them once more, in this turn
     bool awaiting_ = false;          // the end of a snapshot
     bool judging_ = false;
     Budget budget_;
     Plan plan_;
+    Outstanding outstanding_; // of a plan that was dropped
     bool exhausted_ = false;
     std::string exhausted_reason_;
     bool paused_ = false;

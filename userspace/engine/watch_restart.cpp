@@ -53,6 +53,7 @@ void Watch::attempt(Turn& turn) {
     report(std::move(told), turn);
     plan_.killed = false;
     plan_.command_pid = 0;
+    turn.desk.restarts.erase(std::exchange(outstanding_, {}).id);
     if (spec_.restart.command.empty()) {
         stop_members(turn);
     } else {
@@ -61,10 +62,7 @@ void Watch::attempt(Turn& turn) {
 }
 
 void Watch::stop_members(Turn& turn) {
-    plan_.victims.clear();
-    for (const auto& id : members()) {
-        if (id.pid > 1 && !turn.desk.own_pids.contains(id.pid)) plan_.victims.insert(id);
-    }
+    plan_.victims = members_to_end(turn);
     if (plan_.victims.empty()) {
         start(turn);
         return;
@@ -81,6 +79,36 @@ void Watch::stop_members(Turn& turn) {
     why.attempt = plan_.attempt;
     plan_.command = run(spec_.restart.stop, why, "stop", turn);
     turn.desk.restarts[plan_.command] = this;
+}
+
+std::set<Identity> Watch::members_to_end(const Turn& turn) const {
+    std::set<Identity> ids;
+    for (const auto& id : members()) {
+        const auto* entry = turn.desk.table.find(id);
+        const bool ours = turn.desk.own_pids.contains(id.pid);
+        if (id.pid > 1 && !ours && entry != nullptr && !entry->process.kernel_thread) ids.insert(id);
+    }
+    return ids;
+}
+
+void Watch::end_members(Turn& turn) {
+    if (plan_.victims.empty()) {
+        // Whoever joined them meanwhile has to go as well, within the same time.
+        plan_.victims = members_to_end(turn);
+        if (plan_.victims.empty()) {
+            start(turn);
+            return;
+        }
+        signal_victims(plan_.killed ? SIGKILL : spec_.restart.signal, turn);
+    }
+    if (turn.now < plan_.deadline) return;
+    if (plan_.killed) {
+        // In D, most likely. A second copy beside it would be worse than none.
+        attempt_failed(fmt::format("{} processes can't be ended, not even by SIGKILL", plan_.victims.size()), turn);
+        return;
+    }
+    plan_.deadline = turn.now + spec_.restart.kill_after;
+    signal_victims(SIGKILL, turn);
 }
 
 void Watch::signal_victims(int signal, Turn& turn) {
@@ -101,19 +129,31 @@ void Watch::start(Turn& turn) {
     turn.desk.restarts[plan_.command] = this;
 }
 
-void Watch::command_started(const CommandStarted& started) {
-    if (started.id == plan_.command) plan_.command_pid = started.pid;
+void Watch::command_started(const CommandStarted& started, Turn& turn) {
+    if (started.id != plan_.command) return;
+    plan_.command_pid = started.pid;
+    // Its exec may have been told before its pid was.
+    const auto is_it = [&](const Identity& id) { return id.pid == started.pid; };
+    if (plan_.phase == Plan::Phase::starting && std::ranges::any_of(members(), is_it)) adopt(turn);
+}
+
+// The start command is the service itself: it runs as long as that does.
+void Watch::adopt(Turn& turn) {
+    turn.out.emplace_back(AdoptCommand{plan_.command});
+    turn.desk.restarts.erase(plan_.command);
+    plan_.command = 0;
+    settle(turn);
 }
 
 void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
     turn.desk.restarts.erase(ended.id);
+    if (ended.id == outstanding_.id) outstanding_ = {};
     if (ended.id != plan_.command) return;
     plan_.command = 0;
     if (plan_.phase == Plan::Phase::stopping) {
         // Whatever it answered: what counts is whether they are gone.
         plan_.phase = Plan::Phase::ending;
         plan_.deadline = turn.now + spec_.restart.kill_after;
-        if (plan_.victims.empty()) start(turn);
         return;
     }
     if (plan_.phase != Plan::Phase::starting) return;
@@ -128,7 +168,7 @@ void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
 void Watch::settle(Turn& turn) {
     plan_.phase = Plan::Phase::settling;
     plan_.settling_from = turn.now;
-    plan_.was_in_range = false;
+    plan_.held_since.reset();
     plan_.deadline = turn.now + std::max(spec_.restart.settle, least_grace);
     make_restless();
 }
@@ -137,33 +177,24 @@ void Watch::advance_plan(Turn& turn) {
     switch (plan_.phase) {
     case Plan::Phase::none: return;
     case Plan::Phase::waiting:
-        if (in_range()) { // it came back by itself
+        if (mended()) { // it came back by itself
             drop_plan(turn);
-        } else if (turn.now >= plan_.deadline) {
+        } else if (turn.now >= plan_deadline()) {
             attempt(turn);
         }
         return;
     case Plan::Phase::stopping:
     case Plan::Phase::starting:
         if (turn.now >= plan_.deadline) {
-            turn.desk.restarts.erase(plan_.command);
+            turn.desk.restarts.erase(std::exchange(plan_.command, 0));
             attempt_failed("nothing was heard of the command", turn);
         }
         return;
-    case Plan::Phase::ending:
-        if (turn.now < plan_.deadline) return;
-        if (plan_.killed) {
-            // In D, most likely. A second copy beside it would be worse than none.
-            attempt_failed(fmt::format("{} processes can't be ended, not even by SIGKILL", plan_.victims.size()), turn);
-            return;
-        }
-        plan_.deadline = turn.now + spec_.restart.kill_after;
-        signal_victims(SIGKILL, turn);
-        return;
+    case Plan::Phase::ending: end_members(turn); return;
     case Plan::Phase::settling: break;
     }
-    if (!in_range()) {
-        if (plan_.was_in_range) {
+    if (!mended()) {
+        if (plan_.held_since) {
             attempt_failed("it did not last: " + last_loss_, turn);
         } else if (turn.now >= plan_.deadline) {
             attempt_failed(
@@ -171,9 +202,21 @@ void Watch::advance_plan(Turn& turn) {
         }
         return;
     }
-    plan_.was_in_range = true;
-    plan_.deadline = std::max(in_range_since(), plan_.settling_from) + spec_.restart.settle;
+    if (!plan_.held_since) plan_.held_since = turn.now;
+    plan_.deadline = *plan_.held_since + spec_.restart.settle;
     if (turn.now >= plan_.deadline) recovered(turn);
+}
+
+// Too many are a restart's business only if the rule says so.
+bool Watch::mended() const {
+    return std::ranges::all_of(buckets_, [&](const auto& pair) {
+        const auto range = pair.second.judgement.range();
+        return range == Range::in || (range == Range::over && spec_.count.over != Over::restart);
+    });
+}
+
+Time Watch::plan_deadline() const {
+    return plan_.phase == Plan::Phase::waiting ? std::max(plan_.deadline, outstanding_.until) : plan_.deadline;
 }
 
 void Watch::attempt_failed(const std::string& why, Turn& turn) {
@@ -196,6 +239,7 @@ void Watch::attempt_failed(const std::string& why, Turn& turn) {
 
 void Watch::recovered(Turn& turn) {
     for (auto& [value, bucket] : buckets_) {
+        if (bucket.judgement.range() != Range::in) continue;
         bucket.judgement.end();
         bucket.acted = false;
     }
@@ -211,9 +255,18 @@ void Watch::recovered(Turn& turn) {
 }
 
 void Watch::drop_plan(Turn& turn) {
-    if (plan_.command != 0) turn.desk.restarts.erase(plan_.command);
+    if (plan_.command != 0) await(outstanding(), turn);
     plan_ = {};
     make_restless();
+}
+
+Watch::Outstanding Watch::outstanding() const {
+    return plan_.command != 0 ? Outstanding{.id = plan_.command, .until = plan_.deadline} : outstanding_;
+}
+
+void Watch::await(Outstanding command, Turn& turn) {
+    outstanding_ = command;
+    if (command.id != 0) turn.desk.restarts[command.id] = this;
 }
 
 void Watch::escalate(const std::string& why, Turn& turn) {
@@ -256,6 +309,8 @@ std::optional<std::string> Watch::why_no_restart() const {
     if (!spec_.restart.possible()) return "it has no restart.command and no restart.start";
     if (exhausted_) return "it is exhausted: `nezuban reset " + spec_.name + "` first";
     if (mending()) return "a restart is under way already";
+    if (outstanding_.id != 0) return "the command of an earlier restart is still running";
+    if (!judging_) return "its processes are not known yet";
     return std::nullopt;
 }
 
@@ -284,7 +339,7 @@ void Watch::restore(const RuleMemory& memory) {
     exhausted_ = memory.exhausted;
     exhausted_reason_ = memory.exhausted_reason;
     paused_ = memory.paused;
-    paused_until_ = memory.paused_until;
+    if (memory.paused) paused_until_ = memory.paused_until;
 }
 
 RuleMemory Watch::memory() const {
