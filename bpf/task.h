@@ -15,16 +15,12 @@ static __always_inline u64 mix(u64 hash, u64 value)
 	return (hash ^ value) * 0x100000001b3ULL;
 }
 
-static __always_inline u64 subsys_cgroup_id(struct css_set *set, unsigned int index)
+/* index is a constant when the program is loaded, so these are plain loads and not calls of a helper. */
+static __always_inline u64 subsys_cgroup_id(struct css_set *set, u64 index)
 {
-	struct cgroup_subsys_state *state;
+	struct cgroup_subsys_state *state = set->subsys[index];
 
-	if (index >= 16)
-		return 0;
-	if (bpf_probe_read_kernel(&state, sizeof(state), (void *)set->subsys + index * sizeof(state)) ||
-	    !state)
-		return 0;
-	return BPF_CORE_READ(state, cgroup, kn, id);
+	return state ? state->cgroup->kn->id : 0;
 }
 
 /*
@@ -34,14 +30,16 @@ static __always_inline u64 subsys_cgroup_id(struct css_set *set, unsigned int in
  */
 static __always_inline u64 cgroup_key(struct task_struct *task)
 {
-	struct css_set *set;
-	u64 hash = 0xcbf29ce484222325ULL;
+	struct css_set *set = task->cgroups;
+	u64 address, hash = 0xcbf29ce484222325ULL;
 
-	/* Read as a number: the verifier refuses arithmetic on what it knows to be a pointer. */
-	if (bpf_probe_read_kernel(&set, sizeof(set), &task->cgroups) || !set)
+	if (!set)
 		return 0;
-	hash = mix(hash, (u64)set);
-	hash = mix(hash, BPF_CORE_READ(set, dfl_cgrp, kn, id));
+	/* As a number: the verifier refuses arithmetic on what it knows to be a pointer. */
+	if (bpf_probe_read_kernel(&address, sizeof(address), &task->cgroups))
+		return 0;
+	hash = mix(hash, address);
+	hash = mix(hash, set->dfl_cgrp->kn->id);
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
 		hash = mix(hash,
 		           subsys_cgroup_id(set, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id)));
@@ -62,7 +60,7 @@ static __always_inline void fill_task(struct nz_task *out, struct task_struct *l
 	out->ppid = leader->real_parent->tgid;
 	out->uid = cred->euid.val;
 	out->gid = cred->egid.val;
-	out->threads = leader->signal->nr_threads;
+	out->reserved = 0;
 	out->flags = leader->flags & PF_KTHREAD ? NZ_TASK_KERNEL : 0;
 	bpf_probe_read_kernel(out->comm, sizeof(out->comm), leader->comm);
 }

@@ -44,7 +44,8 @@ enum {
 	BPF_ANY = 0,
 };
 
-/* include/linux/sched.h: a thread that the kernel made for itself. */
+/* include/linux/sched.h: a thread on its way out; one that the kernel made for itself. */
+#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 /* include/linux/sched/signal.h: all of the group share group_exit_code. */
 #define SIGNAL_GROUP_EXIT 0x00000004
@@ -145,7 +146,6 @@ struct sighand_struct {
 
 struct signal_struct {
 	atomic_t live;
-	int nr_threads;
 	int group_exit_code;
 	unsigned int flags;
 };

@@ -61,7 +61,7 @@ struct nz_task {
 	__u32 uid; /* effective, in the initial user namespace */
 	__u32 gid;
 	__u32 flags; /* enum nz_task_flag */
-	__u32 threads;
+	__u32 reserved;
 	char comm[NZ_COMM];
 };
 

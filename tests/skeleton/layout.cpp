@@ -51,7 +51,7 @@ TEST_CASE("the life-cycle records have the same layout in the kernel and here") 
     check(object, "nz_task",
           {sizeof(nz_task),
            {FIELD(nz_task, start_ns), FIELD(nz_task, cgroup_key), FIELD(nz_task, pid), FIELD(nz_task, ppid),
-            FIELD(nz_task, uid), FIELD(nz_task, gid), FIELD(nz_task, flags), FIELD(nz_task, threads),
+            FIELD(nz_task, uid), FIELD(nz_task, gid), FIELD(nz_task, flags), FIELD(nz_task, reserved),
             FIELD(nz_task, comm)}});
     check(object, "nz_head", {sizeof(nz_head), {FIELD(nz_head, kind), FIELD(nz_head, size), FIELD(nz_head, time_ns)}});
     check(object, "nz_fork",

@@ -15,7 +15,7 @@ namespace {
 
 nz_task scand() {
     nz_task task{
-        .start_ns = 5'000'000'000, .cgroup_key = 77, .pid = 4711, .ppid = 1, .uid = 33, .gid = 34, .threads = 2};
+        .start_ns = 5'000'000'000, .cgroup_key = 77, .pid = 4711, .ppid = 1, .uid = 33, .gid = 34};
     std::strcpy(task.comm, "scand");
     return task;
 }
