@@ -71,26 +71,27 @@ struct Engine::State {
         entry.watches = std::move(now);
     }
 
-    void put(Process process, bool ends_embryo, Turn& turn) {
-        const auto* known = desk.table.find(process.id);
+    enum class Program { same, other };
+
+    void put(Process process, Watch::Entry how, Program program, Turn& turn) {
+        auto* known = desk.table.find(process.id);
         if (known == nullptr) {
-            rematch(desk.table.put(std::move(process)), nullptr, Watch::Entry::known, turn);
+            rematch(desk.table.put(std::move(process)), nullptr, how, turn);
             return;
         }
         const Process before = known->process;
-        auto& entry = desk.table.put(std::move(process));
-        if (ends_embryo) entry.embryo = false;
-        rematch(entry, &before, Watch::Entry::known, turn);
+        if (program == Program::other) ProcessTable::forget_program(*known);
+        rematch(desk.table.put(std::move(process)), &before, how, turn);
     }
 
     void remove(const Identity& id, const Cause& cause, Turn& turn) {
-        auto* entry = desk.table.find(id);
-        if (entry == nullptr) return;
-        for (auto* watch : entry->watches) {
-            watch->lose(entry->process, cause, turn);
-            touch(watch);
+        if (auto* entry = desk.table.find(id)) {
+            for (auto* watch : entry->watches) {
+                watch->lose(entry->process, cause, turn);
+                touch(watch);
+            }
         }
-        desk.table.remove(id);
+        desk.table.remove(id); // also who is unknown: a snapshot must not bring him in
     }
 
     void on(const Forked& event, Turn& turn) {
@@ -98,11 +99,11 @@ struct Engine::State {
         rematch(desk.table.put_child(event), nullptr, Watch::Entry::forked, turn);
     }
     void on(const Execed& event, Turn& turn) {
-        put(event.process, true, turn);
+        put(event.process, Watch::Entry::known, Program::other, turn);
     }
     void on(const Changed& event, Turn& turn) {
         // Never brings anybody in: a cgroup that is emptied moves the dead as well.
-        if (desk.table.find(event.process.id) != nullptr) put(event.process, false, turn);
+        if (desk.table.find(event.process.id) != nullptr) put(event.process, Watch::Entry::known, Program::same, turn);
     }
     void on(const Exited& event, Turn& turn) {
         remove(event.id, event.cause, turn);
@@ -130,7 +131,15 @@ struct Engine::State {
             return;
         }
         if (known == nullptr) ++found;
-        put(event.process, false, turn);
+        // The exec that would have made somebody of it may have been lost.
+        const bool born = known != nullptr && repairing && std::exchange(known->embryo, false);
+        if (known != nullptr && !born && ProcessTable::agrees(*known, event.process)) {
+            desk.table.mark_seen(*known);
+            return;
+        }
+        // The record of its fork may still be on the way, and it may be about to exec.
+        const bool young = known == nullptr || born;
+        put(event.process, young ? Watch::Entry::forked : Watch::Entry::known, Program::same, turn);
     }
 
     void on(const SnapshotEnded& event, Turn& turn) {

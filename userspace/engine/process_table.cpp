@@ -68,6 +68,23 @@ void ProcessTable::end_snapshot() {
     gone_.clear();
 }
 
+void ProcessTable::forget_program(Entry& entry) {
+    entry.process.exe = nullptr;
+    entry.process.args = nullptr;
+    entry.embryo = false;
+}
+
+bool ProcessTable::agrees(const Entry& entry, const Process& record) {
+    const auto same = [](const Text& known, const Text& text) {
+        return !text || known == text || (known && *known == *text);
+    };
+    const auto& known = entry.process;
+    return known.ppid == record.ppid && known.uid == record.uid && known.gid == record.gid
+           && known.kernel_thread == record.kernel_thread && known.cgroup_key == record.cgroup_key
+           && known.comm == record.comm && same(known.exe, record.exe) && same(known.args, record.args)
+           && same(known.cgroups, record.cgroups);
+}
+
 void ProcessTable::for_each(const std::function<void(Entry&)>& each) {
     for (auto& [id, entry] : entries_) {
         each(entry);

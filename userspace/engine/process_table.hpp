@@ -47,6 +47,11 @@ public:
     [[nodiscard]] std::vector<Identity> unseen() const;
     void end_snapshot();
 
+    // It runs another one now: what was known of the one before says nothing.
+    static void forget_program(Entry& entry);
+    // Nothing in the record is new.
+    [[nodiscard]] static bool agrees(const Entry& entry, const Process& record);
+
     void for_each(const std::function<void(Entry&)>& each);
     void for_each(const std::function<void(const Entry&)>& each) const;
 

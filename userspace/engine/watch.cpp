@@ -242,15 +242,7 @@ bool Watch::protects() const {
 void Watch::tell_exit(const Process& process, const Cause& cause, Turn& turn) {
     // Who has no minimum comes and goes as he likes, and everybody's end is nobody's news.
     if (spec_.match.any || spec_.count.min == 0 || !judging_) return;
-    if (turn.now - exits_.second >= 1s) {
-        flush_tellings(turn);
-        exits_ = {.second = turn.now, .told = 0, .untold = 0};
-    }
-    if (exits_.told >= tellings_a_second) {
-        ++exits_.untold;
-        return;
-    }
-    ++exits_.told;
+    if (!may_tell(exits_, turn)) return;
     auto told = incident(Happening::exit, fmt::format("pid {} {}", process.id.pid, tell(cause)), turn);
     told.pid = process.id.pid;
     told.cause = cause;
@@ -260,11 +252,28 @@ void Watch::tell_exit(const Process& process, const Cause& cause, Turn& turn) {
     report(std::move(told), turn);
 }
 
+bool Watch::may_tell(Telling& telling, Turn& turn) {
+    if (turn.now - telling.second >= 1s) {
+        flush_tellings(turn);
+        telling = {.second = turn.now, .told = 0, .untold = 0};
+    }
+    const bool now = telling.told < tellings_a_second;
+    ++(now ? telling.told : telling.untold);
+    return now;
+}
+
 void Watch::flush_tellings(Turn& turn) {
     if (exits_.untold > 0 && turn.now - exits_.second >= 1s) {
         auto told = incident(Happening::exit, fmt::format("{} more exits", exits_.untold), turn);
         told.count = total();
         exits_ = {};
+        report(std::move(told), turn);
+    }
+    if (refusals_.untold > 0 && turn.now - refusals_.second >= 1s) {
+        auto told =
+            incident(Happening::stopped_excess, fmt::format("{} more could not be ended", refusals_.untold), turn);
+        told.count = total();
+        refusals_ = {};
         report(std::move(told), turn);
     }
     if (excess_.untold > 0 && turn.now - excess_.second >= 1s) {
@@ -279,6 +288,7 @@ void Watch::flush_tellings(Turn& turn) {
 std::optional<Time> Watch::next_deadline() const {
     std::optional<Time> next = paused_until_;
     if (exits_.untold > 0) next = earlier(next, exits_.second + 1s);
+    if (refusals_.untold > 0) next = earlier(next, refusals_.second + 1s);
     if (excess_.untold > 0) next = earlier(next, excess_.second + 1s);
     if (!judging_) return next;
     for (const auto& value : restless_) {
@@ -299,6 +309,7 @@ void Watch::signal_sent(const SignalSent& sent, Turn& turn) {
         if (!bucket.census.on_the_way_out(sent.id)) continue;
         bucket.census.refuse(sent.id);
         restless_.insert(value);
+        if (!may_tell(refusals_, turn)) continue;
         auto told = incident(Happening::stopped_excess,
                              fmt::format("pid {} could not be ended: error {}", sent.id.pid, sent.error), turn);
         told.pid = sent.id.pid;

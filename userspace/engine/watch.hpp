@@ -110,6 +110,12 @@ private:
         std::string reason; // of the incident
     };
 
+    struct Telling {
+        Time second{};
+        std::uint32_t told = 0;
+        std::uint32_t untold = 0;
+    };
+
     // A restart from its reason to its end.
     struct Plan {
         enum class Phase { none, waiting, stopping, ending, starting, settling };
@@ -137,6 +143,7 @@ private:
     void remove_from_bucket(const Process& process);
     void forget(Turn& turn);
     void tell_exit(const Process& process, const Cause& cause, Turn& turn);
+    bool may_tell(Telling& telling, Turn& turn); // one more in this second; if not it is added to the sum
     void flush_tellings(Turn& turn);
     [[nodiscard]] std::uint32_t total() const;
     void make_restless(); // judge every bucket, in this turn if it is being judged
@@ -185,14 +192,11 @@ private:
     std::optional<Time> forget_at_; // healthy until then: the next restart is immediate again
     std::string last_loss_;         // how the last one left: the cause when there are too few
 
-    // Exits and ended excess are told at once, but not by the thousand: the rest of a second is told as a sum.
-    struct Telling {
-        Time second{};
-        std::uint32_t told = 0;
-        std::uint32_t untold = 0;
-    };
+    // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is
+    // told as a sum.
     Telling exits_;
     Telling excess_;
+    Telling refusals_;
     std::uint64_t stopped_excess_ = 0;
 };
 

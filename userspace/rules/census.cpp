@@ -4,6 +4,12 @@
 
 namespace nezuban {
 
+namespace {
+
+constexpr std::uint32_t handful = 8; // the commands of a pipeline
+
+} // namespace
+
 void Census::add(const Identity& id, std::optional<Time> young_until) {
     auto [place, fresh] = members_.try_emplace(id);
     if (!fresh) return;
@@ -35,7 +41,7 @@ void Census::mature(Time now) {
 }
 
 std::uint32_t Census::judged_for_max(std::uint32_t max) const {
-    return count() - std::min(young_count_, std::max(1U, max / 50));
+    return count() - std::min(young_count_, std::max(handful, max / 50));
 }
 
 std::optional<Time> Census::next_maturity() const {

@@ -27,7 +27,8 @@ public:
     }
 
     // A program that starts others by fork and exec is two copies of itself for a moment; that moment must not count
-    // as a second instance, but a storm of forks must. So of the young, a fiftieth of max is overlooked, at least one.
+    // as a second instance, but a storm of forks must. So of the young, a fiftieth of max is overlooked, at least a
+    // handful: a shell forks all commands of a pipeline before the first of them has exec'ed.
     [[nodiscard]] std::uint32_t judged_for_max(std::uint32_t max) const;
     [[nodiscard]] std::optional<Time> next_maturity() const;
 

@@ -1,5 +1,7 @@
 #include "story.hpp"
 
+#include <array>
+
 using namespace nezuban;
 using namespace nezuban::test;
 

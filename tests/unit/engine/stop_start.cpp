@@ -1,6 +1,8 @@
 // Restarts by stop and start, and commands that turn out to be the service itself.
 #include "story.hpp"
 
+#include <array>
+
 using namespace nezuban;
 using namespace nezuban::test;
 

@@ -95,7 +95,13 @@ TEST_CASE("a few of the young are overlooked until they have had the time to bec
     CHECK_FALSE(census.next_maturity().has_value());
 }
 
-TEST_CASE("of a storm of young ones no more than a fiftieth of the maximum is overlooked") {
+TEST_CASE("of a storm of young ones no more than a fiftieth of the maximum is overlooked, or a handful") {
+    auto few = of(1);
+    for (std::uint32_t n = 2; n <= 20; ++n) {
+        few.add(number(n), Time(20ms));
+    }
+    CHECK(few.judged_for_max(1) == 12);
+
     auto census = of(500);
     for (std::uint32_t n = 501; n <= 600; ++n) {
         census.add(number(n), Time(20ms));

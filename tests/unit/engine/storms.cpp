@@ -1,0 +1,206 @@
+#include "story.hpp"
+
+#include <algorithm>
+
+using namespace nezuban;
+using namespace nezuban::test;
+
+namespace {
+
+RuleSpec capped(std::uint32_t max) {
+    auto spec = rule("filter", "filterd");
+    spec.count = {.min = 0, .max = max, .over = Over::stop_newest, .over_command = {}};
+    return spec;
+}
+
+std::uint32_t alive(const Story& story, const std::string& comm) {
+    return static_cast<std::uint32_t>(
+        std::ranges::count_if(story.world, [&](const auto& pair) { return pair.second.comm == comm; }));
+}
+
+using Pids = std::vector<std::uint32_t>;
+
+} // namespace
+
+TEST_CASE("a storm of 20,000 forks is held at the maximum and a few") {
+    Story story({capped(500), rule("mail", "postfix")});
+    story.present("postfix");
+    const auto master = story.present("filterd");
+    story.snapshot();
+    story.obedient = true;
+    std::uint32_t most = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        story.fork(master);
+        most = std::max(most, alive(story, "filterd"));
+        if (i % 4 == 0) story.wait(1ms);
+    }
+    CHECK(most <= 510);
+    story.wait(1s);
+    CHECK(alive(story, "filterd") == 500);
+    CHECK(story.count("filter") == 500);
+    CHECK(story.of("filter").stopped_excess == 20'001 - 500);
+    CHECK_FALSE(story.of("filter").failed);
+    CHECK(story.world.contains(master));
+    CHECK(story.told(Happening::over).size() == 1);
+    CHECK(story.told(Happening::stopped_excess).size() <= 10); // the storm takes 5 s
+    CHECK(story.state("mail") == RuleState::ok);
+}
+
+TEST_CASE("a storm whose ends are slow to come is signalled once each, and never below the maximum") {
+    Story story({capped(100)});
+    const auto master = story.present("filterd");
+    story.snapshot();
+    for (int i = 0; i < 1000; ++i) {
+        story.fork(master);
+    }
+    story.wait(1s);
+    auto pids = story.signalled(9);
+    CHECK(pids.size() == 901);
+    std::ranges::sort(pids);
+    CHECK(std::ranges::adjacent_find(pids) == pids.end());
+    CHECK(pids.front() == master.pid + 100); // the oldest stay
+    story.obedient = true;
+    story.wait(0s);
+    story.fork(master);
+    story.wait(1s);
+    CHECK(story.count("filter") == 100);
+}
+
+TEST_CASE("the newest go first, and those who were there at the start can be among them") {
+    Story story({capped(2)});
+    for (int i = 0; i < 5; ++i) {
+        story.present("filterd");
+    }
+    story.snapshot();
+    CHECK(story.signalled(9) == Pids{104, 103, 102});
+    story.wait(10s);
+    CHECK(story.signalled(9).size() == 3);
+}
+
+TEST_CASE("pid 1, kernel threads and our own processes are never ended") {
+    RuleSpec all{.name = "all", .match = {.any = true}};
+    all.count = {.min = 0, .max = 0, .over = Over::stop_newest, .over_command = {}};
+    auto threads = all;
+    threads.name = "threads";
+    threads.match = {.comm = "kworker", .kernel_thread = true};
+    Story story({all, threads}, {.own_pids = {50, 51}});
+    story.present("nezuban", 50);
+    story.present("spawner", 51);
+    const auto thread = story.present("kworker", 60);
+    story.world[thread].kernel_thread = true;
+    const auto other = story.present("filterd");
+    story.snapshot();
+    story.wait(1s);
+    CHECK(story.count("all") == 4);
+    CHECK(story.count("threads") == 1);
+    CHECK(story.signalled(9) == Pids{other.pid});
+}
+
+TEST_CASE("whom another rule needs is spared, unless that rule has too many itself or names nobody") {
+    auto spec = capped(1);
+    spec.match = {.user = Principal{"mail", 0}};
+    auto needed = rule("needed", "postfix");
+    SUBCASE("needed") {
+        Story story({spec, needed, {.name = "everybody", .match = {.any = true}}});
+        story.present("filterd");
+        story.present("postfix");
+        const auto newest = story.present("filterd");
+        story.present("postfix");
+        story.snapshot();
+        CHECK(story.signalled(9) == Pids{newest.pid, newest.pid - 2});
+    }
+    SUBCASE("too many of it") {
+        needed.count.max = 1;
+        Story story({spec, needed});
+        story.present("postfix");
+        story.present("postfix");
+        story.snapshot();
+        story.wait(1s);
+        story.born("true"); // the rules are judged one after the other
+        story.wait(1s);
+        CHECK(story.signalled(9).size() >= 2);
+    }
+}
+
+TEST_CASE("somebody else under a pid that was to be ended is somebody else") {
+    Story story({capped(1)});
+    story.present("filterd");
+    const auto second = story.present("filterd");
+    story.snapshot();
+    REQUIRE(story.all<Signal>().size() == 1);
+    CHECK(story.all<Signal>()[0].id == second);
+
+    story.kill(second, 9);
+    const Identity recycled{.pid = second.pid, .start_ns = 900'000};
+    story.tell(Forked{.child = {.id = recycled, .ppid = 1, .comm = "postfix"}, .parent = {.pid = 1, .start_ns = 1}});
+    story.signal_answered(second, 3); // nobody of that identity
+    story.wait(10s);
+    CHECK(story.all<Signal>().size() == 1);
+    CHECK(story.count("filter") == 1);
+}
+
+TEST_CASE("who could not be ended is told and not tried again, and the next newest goes instead") {
+    Story story({capped(1)});
+    story.present("filterd");
+    story.present("filterd");
+    const auto stubborn = story.present("filterd");
+    story.snapshot();
+    CHECK(story.signalled(9) == Pids{102, 101});
+    story.kill({.pid = 101, .start_ns = 3}, 9);
+    story.signal_answered(stubborn, 1);
+    CHECK(story.told(Happening::stopped_excess).back().reason == "pid 102 could not be ended: error 1");
+    CHECK(story.signalled(9) == Pids{102, 101, 100});
+}
+
+TEST_CASE("a thousand who could not be ended are not told by the thousand") {
+    Story story({capped(0)});
+    for (int i = 0; i < 1000; ++i) {
+        story.present("filterd");
+    }
+    story.snapshot();
+    for (const auto& signal : story.all<Signal>()) {
+        story.signal_answered(signal.id, 1);
+    }
+    story.wait(10s);
+    CHECK(story.signalled(9).size() == 1000);
+    CHECK(story.told(Happening::stopped_excess).size() < 20);
+}
+
+TEST_CASE("those who were ended for being too many are no exits to be told, nor a loss to be mourned") {
+    auto spec = capped(1);
+    spec.count.min = 1;
+    Story story({spec});
+    const auto first = story.present("filterd");
+    story.present("filterd");
+    story.obedient = true;
+    story.snapshot();
+    story.wait(10s);
+    CHECK(story.told(Happening::exit).empty());
+    CHECK(story.state("filter") == RuleState::ok);
+    story.exit(first, 1);
+    CHECK(story.told(Happening::under)[0].reason == "0 running, at least 1 wanted; pid 100 exited with code 1");
+}
+
+TEST_CASE("each value of count.per is held at the maximum on its own") {
+    RuleSpec spec{.name = "each", .match = {.any = true}};
+    spec.count = {.min = 0, .max = 2, .per = Per::comm, .over = Over::stop_newest, .over_command = {}};
+    Story story({spec});
+    for (const auto* comm : {"a", "a", "b", "a", "b", "b", "b"}) {
+        story.present(comm);
+    }
+    story.snapshot();
+    CHECK(story.signalled(9) == Pids{103, 106, 105});
+}
+
+TEST_CASE("a paused rule ends nobody, and does so when it goes on") {
+    Story story({capped(1)});
+    story.present("filterd");
+    REQUIRE(story.engine.pause("filter", {}, story.now, story.wanted));
+    story.present("filterd");
+    story.snapshot();
+    story.wait(1min);
+    CHECK(story.signalled(9).empty());
+    CHECK(story.told(Happening::over).size() == 1);
+    REQUIRE(story.engine.resume("filter", story.now, story.wanted));
+    CHECK(story.signalled(9) == Pids{101});
+}
