@@ -41,7 +41,7 @@ struct Entry {
 struct SyntaxError {
     std::string text;
     Position where;
-    std::string hint = {};
+    std::string hint;
 };
 
 [[nodiscard]] std::expected<Table, SyntaxError> parse_document(std::string_view text);

@@ -67,7 +67,8 @@ std::optional<SyntaxError> refuse_deep_nesting(std::string_view text) {
         }
         if (brackets > deepest || dots > deepest) {
             return SyntaxError{.text = "nested too deeply: no configuration needs more than 32 levels",
-                               .where = position_at(text, at)};
+                               .where = position_at(text, at),
+                               .hint = {}};
         }
         ++at;
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <unordered_map>
 
@@ -153,9 +154,8 @@ void check_references(const std::vector<RuleDraft>& rules, const std::vector<Gro
     if (!complete) return;
     const auto known = index_of(rules);
     std::vector<std::string_view> candidates;
-    for (const auto& rule : rules) {
-        candidates.emplace_back(rule.value.name);
-    }
+    std::ranges::transform(rules, std::back_inserter(candidates),
+                           [](const RuleDraft& rule) -> std::string_view { return rule.value.name; });
     Index group_names;
     for (const auto& group : groups) {
         group_names.emplace(group.value.name, group_names.size());

@@ -48,7 +48,7 @@ constexpr std::array daemon{
                choose(f, level, log_levels);
                d.log_level = std::string(level);
            }},
-    Key<D>{"log.format", "text, json", R"("text")", "how a line of the log looks; systemd's journal gets fields anyway",
+    Key<D>{"log.format", "text, json", R"("text")", "how a line of the log looks",
            [](const Field& f, D& d) { choose(f, d.log_format, log_formats); }},
     Key<D>{"ring_size", "size", R"("4MiB")",
            "room for events on their way out of the kernel; a power of two from 4KiB to 1GiB",

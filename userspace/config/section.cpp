@@ -134,9 +134,8 @@ void unknown_top_level(const Reader& reader, const Entry& entry) {
         // The key of a section, without its section.
         const auto keys = schema();
         std::vector<std::string_view> words;
-        for (const auto& key : keys) {
-            words.push_back(key.path.substr(0, key.path.find('.')));
-        }
+        std::ranges::transform(keys, std::back_inserter(words),
+                               [](const KeyText& key) { return key.path.substr(0, key.path.find('.')); });
         if (const auto word = nearest(entry.key, words); !word.empty()) {
             const auto section = keys[static_cast<std::size_t>(std::ranges::find(words, word) - words.begin())].section;
             hint = fmt::format("did you mean {}, below {}?", quoted(word),
