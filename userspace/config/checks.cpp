@@ -75,6 +75,10 @@ public:
         if (count.over == Over::stop_newest && limited && spec_.match.kernel_thread) {
             error("count.over", "kernel threads cannot be ended", "count.over = \"report\", \"restart\" or \"run\"");
         }
+        if (count.over == Over::stop_newest && limited && spec_.match.any && !count.per) {
+            error("count.over", "the newest of all processes would be ended, whatever they are",
+                  "add count.per, or name the processes");
+        }
         if (count.over == Over::restart && acts) needs_restart("count.over");
     }
 
