@@ -21,6 +21,18 @@ namespace {
 constexpr Duration longest_distrust = 1s;
 constexpr Duration resync_pause = 100ms;
 
+std::string what_differs(const RuleSpec& before, const RuleSpec& after) {
+    std::vector<std::string_view> keys;
+    if (!(before.match == after.match)) keys.emplace_back("match");
+    if (!(before.count == after.count)) keys.emplace_back("count");
+    if (!(before.hang == after.hang)) keys.emplace_back("hang");
+    if (before.required != after.required) keys.emplace_back("requires");
+    if (!(before.restart == after.restart)) keys.emplace_back("restart");
+    if (!(before.escalate == after.escalate)) keys.emplace_back("escalate");
+    if (before.notify_command != after.notify_command) keys.emplace_back("notify");
+    return fmt::format("{}", fmt::join(keys, ", "));
+}
+
 template <typename... Handlers> struct Overloaded : Handlers... {
     using Handlers::operator()...;
 };
@@ -286,7 +298,7 @@ Engine::Engine(EngineOptions options, std::vector<RuleSpec> rules, std::vector<G
                const std::vector<RuleMemory>& memories)
     : state_(std::make_unique<State>()) {
     state_->desk.dice.seed(static_cast<Dice::result_type>(options.seed));
-    state_->desk.own_pids.insert(options.own_pids.begin(), options.own_pids.end());
+    set_own_pids(options.own_pids);
     state_->set_groups(std::move(groups));
     for (auto& rule : rules) {
         auto watch = std::make_unique<Watch>(std::move(rule));
@@ -306,6 +318,10 @@ void Engine::handle(const Event& event, Time now, Intents& out) {
     ++state_->events_received;
     std::visit([&](const auto& each) { state_->on(each, turn); }, event);
     if (state_->may_judge()) state_->judge_touched(turn);
+}
+
+void Engine::set_own_pids(const std::vector<std::uint32_t>& pids) {
+    state_->desk.own_pids = {pids.begin(), pids.end()};
 }
 
 void Engine::advance(Time now, Intents& out) {
@@ -419,7 +435,9 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
             next.push_back(std::move(*known));
             continue;
         }
-        changes.push_back((known == old.end() ? "+ " : "~ ") + rule.name);
+        changes.push_back(known == old.end()
+                              ? "+ " + rule.name
+                              : fmt::format("~ {}: {}", rule.name, what_differs((*known)->spec(), rule)));
         next.push_back(std::make_unique<Watch>(std::move(rule)));
         // What the operator said of it holds for its new text too; what was counted and tried does not.
         if (known != old.end()) {

@@ -17,8 +17,8 @@
 namespace nezuban {
 
 struct EngineOptions {
-    std::vector<std::uint32_t> own_pids; // the daemon and its helpers: never signalled
-    std::uint64_t seed = 1;              // of the jitter
+    std::vector<std::uint32_t> own_pids = {}; // the daemon and its helpers: never signalled
+    std::uint64_t seed = 1;                   // of the jitter
 };
 
 class Engine {
@@ -33,6 +33,9 @@ public:
 
     // now: not before the previous call's now. Appends to out.
     void handle(const Event& event, Time now, Intents& out);
+
+    // The daemon and its helpers are these now.
+    void set_own_pids(const std::vector<std::uint32_t>& pids);
 
     // Everything that is due by now. Cheap when nothing is.
     void advance(Time now, Intents& out);
