@@ -1,6 +1,7 @@
 #include "app/daemon.hpp"
 
 #include "io/clock.hpp"
+#include "io/own_process.hpp"
 #include "io/service_manager.hpp"
 #include "report/incident_json.hpp"
 
@@ -91,8 +92,8 @@ Result<void> Daemon::turn() {
 
 Time Daemon::next_deadline() const {
     Time next = std::min(compare_at_, status_at_);
-    for (const auto& due :
-         {parts_.engine.next_deadline(), commands_.next_deadline(), server_->next_deadline(), alive_at_}) {
+    for (const auto& due : {parts_.engine.next_deadline(), commands_.next_deadline(), server_->next_deadline(),
+                            parts_.store.next_deadline(), alive_at_}) {
         if (due) next = std::min(next, *due);
     }
     return next;
@@ -105,6 +106,12 @@ void Daemon::on_timers(Time now) {
     carry_out(std::move(intents));
     commands_.advance(now_);
     server_->advance(now_);
+    parts_.store.advance(now_);
+    // The helpers are replaced when they die, and must not fall to a rule of ours.
+    if (std::vector helpers{own_pid(), parts_.spawner.pid(), parts_.store.scribe_pid()}; helpers != own_pids_) {
+        parts_.engine.set_own_pids(helpers);
+        own_pids_ = std::move(helpers);
+    }
     if (seen_ && now_ >= compare_at_ && !parts_.observer.comparing()) {
         parts_.observer.compare();
         busy_ = true;
@@ -124,7 +131,6 @@ void Daemon::on_signals() {
     for (const int signal : parts_.signals.read()) {
         if (signal == SIGCHLD) {
             commands_.on_child();
-            parts_.store.on_child();
         } else if (signal == SIGHUP) {
             const auto response = reload();
             for (const auto& line : response.lines) {

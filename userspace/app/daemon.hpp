@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace nezuban {
 
@@ -90,6 +91,7 @@ private:
     Time status_at_{};
     bool seen_ = false; // the first snapshot is complete
     bool busy_ = true;  // the observer has more at once
+    std::vector<std::uint32_t> own_pids_;
     std::string blind_; // why the kernel can't be observed just now
     std::optional<int> exit_code_;
 };

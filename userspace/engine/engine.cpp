@@ -355,7 +355,7 @@ Needs Engine::needs_of(const Event& event) const {
                 if (forked.shares_memory) return Needs{};
                 auto needs = of(forked.child);
                 const auto* parent = state_->desk.table.find(forked.parent);
-                if (parent == nullptr) return needs;
+                if (parent == nullptr || !state_->trusted) return needs; // an exec of the parent may have been lost
                 needs.exe = needs.exe && !parent->process.exe;
                 needs.args = needs.args && !parent->process.args;
                 needs.cgroups = needs.cgroups

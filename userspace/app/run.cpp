@@ -1,0 +1,65 @@
+#include "app/run.hpp"
+
+#include "app/configuration.hpp"
+#include "app/daemon.hpp"
+#include "app/store.hpp"
+#include "io/clock.hpp"
+#include "io/own_process.hpp"
+#include "probe/features.hpp"
+
+#include <iostream>
+#include <utility>
+
+namespace nezuban {
+
+namespace {
+
+constexpr int exit_failed = 1;
+constexpr int exit_configuration = 2;
+constexpr int exit_not_able = 4;
+
+int complain(const Error& error, int exit_code) {
+    std::cerr << "nezuban: " << error.text << '\n';
+    return exit_code;
+}
+
+} // namespace
+
+int run_daemon(const RunOptions& options) {
+    auto spawner = Spawner::start(); // first of all: it shall stay as small as we are now
+    if (!spawner) return complain(spawner.error(), exit_failed);
+    auto spec = read_configuration(options.config, std::cerr);
+    if (!spec) return exit_configuration;
+    if (options.socket) spec->daemon.socket = *options.socket;
+    if (auto able = require(probe_features()); !able) return complain(able.error(), exit_not_able);
+
+    auto loop = Loop::create();
+    if (!loop) return complain(loop.error(), exit_failed);
+    auto signals = SignalFd::open();
+    if (!signals) return complain(signals.error(), exit_failed);
+    if (auto attached = spawner->attach(*loop); !attached) return complain(attached.error(), exit_failed);
+    auto store = Store::open(*loop, *spawner, spec->daemon);
+    if (!store) return complain(store.error(), exit_failed);
+    const auto memories = (*store)->memories();
+    auto observer = Observer::attach(spec->daemon.ring_size);
+    if (!observer) return complain(observer.error(), exit_not_able);
+    for (const auto& weakness : harden()) {
+        (*store)->log(Severity::warning, weakness);
+    }
+
+    Engine engine({.seed = static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count())}, spec->rules,
+                  spec->groups, memories);
+    Daemon daemon({.config_path = options.config,
+                   .spec = std::move(*spec),
+                   .loop = *loop,
+                   .spawner = *spawner,
+                   .signals = *signals,
+                   .store = **store,
+                   .observer = std::move(*observer),
+                   .engine = std::move(engine)});
+    const auto exit_code = daemon.run();
+    if (!exit_code) return complain(exit_code.error(), exit_failed);
+    return *exit_code;
+}
+
+} // namespace nezuban
