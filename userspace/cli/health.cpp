@@ -19,7 +19,7 @@ constexpr Duration patience = std::chrono::milliseconds{800};
 constexpr Duration patience_with_files = std::chrono::milliseconds{900};
 
 Health asked(const Options& options) {
-    const auto path = socket_path(options);
+    const auto path = daemon_of(options).socket;
     const auto response =
         ask(path, {.verb = Request::Verb::health, .names = options.names, .hold = std::nullopt, .style = options.style},
             patience);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/options.hpp"
+#include "core/spec.hpp"
 
 #include <iosfwd>
 
@@ -22,7 +23,7 @@ int run_events(const Options& options, std::ostream& out, std::ostream& err);
 // replay.cpp
 int run_replay(const Options& options, std::ostream& out, std::ostream& err);
 
-// socket_path.cpp: of --socket, else of the configuration as far as it can be read, else the default.
-[[nodiscard]] std::string socket_path(const Options& options);
+// daemon_of.cpp: [daemon] of the configuration, as far as that can be read, else the defaults; with --socket put in.
+[[nodiscard]] DaemonSpec daemon_of(const Options& options);
 
 } // namespace nezuban

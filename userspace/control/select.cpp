@@ -13,6 +13,7 @@ namespace {
 
 std::string unknown(const EngineView& view, const std::string& name) {
     std::vector<std::string_view> known;
+    known.reserve(view.rules.size() + view.groups.size());
     for (const auto& rule : view.rules)
         known.push_back(rule.name);
     for (const auto& group : view.groups)

@@ -146,14 +146,14 @@ TEST_CASE("the socket is the one given, else that of the configuration, be it ot
     const test::TempDir directory;
     Options options;
     options.config = directory.write("n.toml", "[daemon]\nsocket = \"/run/other.sock\"\n[[process]]\nname = 7\n");
-    CHECK(socket_path(options) == "/run/other.sock");
+    CHECK(daemon_of(options).socket == "/run/other.sock");
     options.socket = "/run/mine.sock";
-    CHECK(socket_path(options) == "/run/mine.sock");
+    CHECK(daemon_of(options).socket == "/run/mine.sock");
     options.socket.reset();
     options.config = directory.file("missing.toml");
-    CHECK(socket_path(options) == "/run/nezuban/control.sock");
+    CHECK(daemon_of(options).socket == "/run/nezuban/control.sock");
     options.config = directory.write("garbage.toml", "\xff[[[");
-    CHECK(socket_path(options) == "/run/nezuban/control.sock");
+    CHECK(daemon_of(options).socket == "/run/nezuban/control.sock");
 }
 
 TEST_CASE("check prints what is wrong to standard error and what is right to standard output") {
