@@ -3,9 +3,7 @@
 #include "io/errno.hpp"
 
 #include <array>
-#include <charconv>
 #include <csignal>
-#include <cstring>
 
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -41,26 +39,6 @@ void ignore_signals() {
     ignore.sa_handler = SIG_IGN;
     for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ})
         ::sigaction(signal, &ignore, nullptr);
-}
-
-std::string signal_name(int signal) {
-    const char* name = ::sigabbrev_np(signal);
-    return "SIG" + (name != nullptr ? std::string(name) : std::to_string(signal));
-}
-
-std::optional<int> signal_named(std::string_view name) {
-    int number = 0;
-    auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (error == std::errc() && end == name.data() + name.size()) {
-        if (number < 1 || number >= NSIG) return std::nullopt;
-        return number;
-    }
-    if (name.starts_with("SIG")) name.remove_prefix(3);
-    for (number = 1; number < NSIG; ++number) {
-        const char* known = ::sigabbrev_np(number);
-        if (known != nullptr && name == known) return number;
-    }
-    return std::nullopt;
 }
 
 } // namespace nezuban

@@ -1,12 +1,9 @@
-// Signals as something to be read, and their names.
+// Signals as something to be read.
 #pragma once
 
 #include "core/result.hpp"
 #include "io/fd.hpp"
 
-#include <optional>
-#include <string>
-#include <string_view>
 #include <vector>
 
 namespace nezuban {
@@ -31,10 +28,5 @@ private:
 // For a helper process that ends when its work ends, and not when somebody signals the whole group: SIGTERM, SIGINT,
 // SIGHUP and SIGPIPE are ignored, and so is SIGXFSZ, which would turn a file size limit into a death.
 void ignore_signals();
-
-// "SIGTERM"; a number without a name: "SIG40".
-[[nodiscard]] std::string signal_name(int signal);
-// With or without "SIG", or the number. Absent: there is none of that name.
-[[nodiscard]] std::optional<int> signal_named(std::string_view name);
 
 } // namespace nezuban

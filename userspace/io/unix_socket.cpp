@@ -126,6 +126,11 @@ Result<std::pair<Fd, Fd>> socket_pair() {
     return std::pair(Fd(ends[0]), Fd(ends[1]));
 }
 
+void enlarge_send_buffer(int fd, int bytes) {
+    if (::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) == 0) return;
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 Transferred read_some(int fd, std::span<char> into) {
     for (;;) {
         auto size = ::read(fd, into.data(), into.size());

@@ -39,6 +39,9 @@ struct PeerCredentials { // of whoever called connect, at that moment
 // Two connected sockets.
 [[nodiscard]] Result<std::pair<Fd, Fd>> socket_pair();
 
+// How much may be sent before the other side reads: as near to this as we are allowed to get.
+void enlarge_send_buffer(int fd, int bytes);
+
 enum class Transfer {
     some,   // bytes were moved
     later,  // nothing can be moved now

@@ -125,7 +125,7 @@ TEST_CASE("the incident comes on standard input, and the environment with it") {
 
 TEST_CASE("a command over its time is ended with its whole group, politely") {
     Here here;
-    here.commands.run(here.shell(1, "trap 'echo polite; exit 9' TERM; sleep 1000 & echo ready; wait"));
+    here.commands.run(here.shell(1, "trap 'echo polite; exit 9' TERM; (echo ready; exec sleep 1000) & wait"));
     here.wait_for_line("ready");
     here.commands.advance(monotonic_now() + 1h);
     auto ended = here.end_of(1);
@@ -138,7 +138,7 @@ TEST_CASE("a command over its time is ended with its whole group, politely") {
 
 TEST_CASE("what ignores SIGTERM is killed, with its whole group") {
     Here here;
-    here.commands.run(here.shell(1, "trap '' TERM; sleep 1000 & echo ready; wait; wait"));
+    here.commands.run(here.shell(1, "trap '' TERM; (echo ready; exec sleep 1000) & wait; wait"));
     here.wait_for_line("ready");
     here.commands.advance(monotonic_now() + 1h);
     CHECK(here.ended.empty());

@@ -1,0 +1,267 @@
+#include "report/scribe.hpp"
+
+#include "io/clock.hpp"
+#include "io/files.hpp"
+#include "io/unix_socket.hpp"
+#include "report/history.hpp"
+#include "report/state_dir.hpp"
+#include "scratch.hpp"
+#include "support/skip.hpp"
+
+#include <csignal>
+#include <functional>
+#include <optional>
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace nezuban;
+using namespace nezuban::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A scribe process with its log in a file, and the watcher's side of it.
+class Here {
+public:
+    explicit Here(std::string sub = "") : state_dir(scratch.path() + sub) {}
+    ~Here() {
+        if (pid > 0) ::kill(pid, SIGKILL);
+        wait_for_end();
+    }
+
+    void start(const std::string& format = "text") {
+        auto ends = socket_pair().value();
+        pid = ::fork();
+        if (pid == 0) {
+            int log = ::open((scratch / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+            ::dup2(ends.second.get(), 0);
+            ::dup2(log, 2);
+            ends.first.reset();
+            ends.second.reset();
+            std::vector<std::string> words{"nezuban", "scribe",      "--state-dir", state_dir,      "--size",
+                                           "1048576", "--log-level", "info",        "--log-format", format};
+            std::vector<char*> argv;
+            for (auto& word : words)
+                argv.push_back(word.data());
+            ::_exit(scribe_main(static_cast<int>(argv.size()), argv.data()));
+        }
+        REQUIRE(scribe.attach(std::move(ends.first)));
+    }
+    void until(const std::function<bool()>& done) {
+        while (!done())
+            REQUIRE(loop.step(std::nullopt));
+    }
+    void until_written() {
+        until([this] { return scribe.health().waiting == 0; });
+    }
+    int wait_for_end() {
+        int status = -1;
+        if (pid > 0) ::waitpid(pid, &status, 0);
+        pid = 0;
+        return status;
+    }
+    [[nodiscard]] std::vector<HistoryEntry> entries() const {
+        return History::open_for_reading(history_path(state_dir)).value().query({}).value();
+    }
+
+    Scratch scratch;
+    std::string state_dir;
+    Loop loop = Loop::create().value();
+    int deaths = 0;
+    Scribe scribe{loop, [this] { ++deaths; }};
+    pid_t pid = 0;
+};
+
+Incident incident(const std::string& reason) {
+    return {.time = monotonic_now(), .happening = Happening::under, .rule = "scanner", .reason = reason};
+}
+
+} // namespace
+
+TEST_CASE("incidents reach log and history, log lines the log, memories the history, and that is confirmed") {
+    Here here;
+    here.scribe.log(Severity::info, "before the scribe was there");
+    CHECK_FALSE(here.scribe.health().attached);
+    here.start();
+    here.scribe.incident(incident("none running"));
+    here.scribe.remember({.rule = "scanner", .streak = 7});
+    here.scribe.log(Severity::debug, "below the level");
+    CHECK(here.scribe.health().waiting == 4);
+    here.until_written();
+    auto health = here.scribe.health();
+    CHECK(health.attached);
+    CHECK(health.error.empty());
+    CHECK(health.dropped == 0);
+
+    auto entries = here.entries();
+    REQUIRE(entries.size() == 1);
+    CHECK(entries[0].rule == "scanner");
+    CHECK(entries[0].event == "under");
+    CHECK(entries[0].json.find("none running") != std::string::npos);
+    auto history = History::open_for_reading(history_path(here.state_dir)).value();
+    CHECK(history.load_memories(clock_pair()).value().at(0).streak == 7);
+    auto log = here.scratch.read("log");
+    CHECK(log.find("Z info    before the scribe was there\n") != std::string::npos);
+    CHECK(log.find("Z error   scanner: under: none running\n") != std::string::npos);
+    CHECK(log.find("below the level") == std::string::npos);
+}
+
+TEST_CASE("the log can be JSON, a line each") {
+    Here here;
+    here.start("json");
+    here.scribe.log(Severity::warning, "two\nlines");
+    here.scribe.incident(incident("why"));
+    here.until_written();
+    auto log = here.scratch.read("log");
+    CHECK(log.find(R"("level":"warning","message":"two\nlines"})") != std::string::npos);
+    CHECK(log.find(R"("incident":{"time":")") != std::string::npos);
+}
+
+TEST_CASE("the watcher's death loses nothing of what it has sent, and the scribe ends by itself") {
+    Here here;
+    auto ends = socket_pair().value();
+    auto watcher = ::fork();
+    if (watcher == 0) {
+        // Sends, reads no answer, and dies of it.
+        ends.second.reset();
+        auto loop = Loop::create().value();
+        Scribe scribe(loop, [] {});
+        if (!scribe.attach(std::move(ends.first))) ::_exit(1);
+        for (int i = 0; i < 5000; ++i)
+            scribe.incident(incident("number " + std::to_string(i)));
+        scribe.flush(1min);
+        ::kill(::getpid(), SIGKILL);
+    }
+    ends.first.reset();
+    ::waitpid(watcher, nullptr, 0);
+    here.pid = ::fork();
+    if (here.pid == 0) {
+        ::dup2(ends.second.get(), 0);
+        ::dup2(::open("/dev/null", O_WRONLY), 2);
+        ends.second.reset();
+        std::string state = here.state_dir;
+        std::array<char*, 4> argv{const_cast<char*>("nezuban"), const_cast<char*>("scribe"),
+                                  const_cast<char*>("--state-dir"), state.data()};
+        ::_exit(scribe_main(4, argv.data()));
+    }
+    ends.second.reset();
+    CHECK(here.wait_for_end() == 0);
+    auto entries = here.entries();
+    REQUIRE(entries.size() == 5000);
+    CHECK(entries.back().json.find("number 4999") != std::string::npos);
+}
+
+TEST_CASE("the scribe outlives the signals that end the watcher") {
+    Here here;
+    here.start();
+    here.scribe.log(Severity::info, "up");
+    here.until_written();
+    for (int signal : {SIGTERM, SIGINT, SIGHUP})
+        ::kill(here.pid, signal);
+    here.scribe.incident(incident("after the signals"));
+    here.until_written();
+    CHECK(here.entries().size() == 1);
+}
+
+TEST_CASE("a scribe that dies is noticed, and its successor gets what was not confirmed") {
+    Here here;
+    here.start();
+    here.scribe.remember({.rule = "scanner", .streak = 3});
+    here.until_written();
+    ::kill(here.pid, SIGSTOP);
+    here.scribe.incident(incident("unheard"));
+    ::kill(here.pid, SIGKILL);
+    here.until([&] { return here.deaths == 1; });
+    here.wait_for_end();
+    CHECK_FALSE(here.scribe.health().attached);
+    CHECK(here.scribe.health().waiting == 1);
+    here.scribe.incident(incident("while nobody was there"));
+
+    here.start();
+    here.until_written();
+    auto entries = here.entries();
+    REQUIRE(entries.size() == 2);
+    CHECK(entries[0].json.find("unheard") != std::string::npos);
+    CHECK(here.scribe.health().dropped == 0);
+}
+
+TEST_CASE("what nobody takes is bounded, counted and told, but no memory is lost") {
+    Here here;
+    std::size_t sent = Scribe::message_limit + 500;
+    for (std::size_t i = 0; i < sent; ++i)
+        here.scribe.log(Severity::debug, "line");
+    CHECK(here.scribe.health().dropped == 500);
+    for (std::uint32_t i = 1; i <= 10; ++i)
+        here.scribe.remember({.rule = "scanner", .streak = i});
+    here.start();
+    here.until_written();
+    CHECK(here.scribe.health().dropped == 500);
+    CHECK(here.scratch.read("log").find("500 incidents and log lines were dropped") != std::string::npos);
+    auto history = History::open_for_reading(history_path(here.state_dir)).value();
+    CHECK(history.load_memories(clock_pair()).value().at(0).streak == 10);
+}
+
+TEST_CASE("a damaged history is set aside and said, and writing goes on") {
+    Here here;
+    here.scratch.write("history.db", std::string(5000, 'x'));
+    here.start();
+    here.scribe.incident(incident("first of the fresh one"));
+    here.until_written();
+    CHECK(here.entries().size() == 1);
+    CHECK(here.scratch.read("log").find("set aside as") != std::string::npos);
+}
+
+TEST_CASE("while the disk is full the log goes on, and what was kept is written when there is room") {
+    if (::geteuid() != 0) SKIP("mounting a small file system needs root");
+    Here here("/disk");
+    std::filesystem::create_directory(here.state_dir);
+    if (::mount("nezuban-test", here.state_dir.c_str(), "tmpfs", 0, "size=256k") != 0) {
+        SKIP("a tmpfs can't be mounted here");
+    }
+    std::ofstream(here.state_dir + "/filler", std::ios::binary) << std::string(512 * 1024, 'x');
+    here.start();
+    here.scribe.incident(incident("kept"));
+    here.scribe.remember({.rule = "scanner", .streak = 3});
+    here.until([&] { return here.scribe.health().error.find("history.db") != std::string::npos; });
+    here.scribe.log(Severity::info, "still here");
+    here.until([&] { return here.scratch.read("log").find("still here") != std::string::npos; });
+    CHECK(here.scratch.read("log").find("monitoring goes on") != std::string::npos);
+    CHECK(here.scribe.health().waiting == 1);
+    std::filesystem::remove(here.state_dir + "/filler");
+    here.until([&] { return here.scribe.health().error.empty(); });
+    CHECK(here.entries().size() == 1);
+    CHECK(here.scribe.health().dropped == 0);
+    ::umount2(here.state_dir.c_str(), MNT_DETACH);
+}
+
+TEST_CASE("the state directory is one daemon's, until its scribe has written the last word") {
+    Scratch scratch;
+    auto path = scratch / "state";
+    auto first = open_state_dir(path, 0s).value();
+    CHECK(first.history_path() == path + "/history.db");
+    CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::others_all)
+          == std::filesystem::perms::none);
+    auto second = open_state_dir(path, 0s);
+    REQUIRE_FALSE(second);
+    CHECK(second.error().number == EWOULDBLOCK);
+    CHECK(second.error().text.find("process " + std::to_string(::getpid())) != std::string::npos);
+
+    auto in_scribe = first.lock.duplicate();
+    first.lock.reset();
+    CHECK_FALSE(open_state_dir(path, 0s));
+    in_scribe.reset();
+    CHECK(open_state_dir(path, 0s));
+    CHECK_FALSE(open_state_dir("/proc/nowhere", 0s));
+}
+
+TEST_CASE("a scribe without a place to write is told by its exit code") {
+    std::array<char*, 3> argv{const_cast<char*>("nezuban"), const_cast<char*>("scribe"), const_cast<char*>("--what")};
+    CHECK(scribe_main(2, argv.data()) == 2);
+    CHECK(scribe_main(3, argv.data()) == 2);
+    auto arguments = scribe_arguments({.state_dir = "/var/lib/nezuban"});
+    CHECK(arguments.at(1) == "scribe");
+}

@@ -1,0 +1,61 @@
+#include "report/incident_json.hpp"
+
+#include "core/signal_names.hpp"
+#include "report/times.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace nezuban {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json cause_json(const Cause& cause) {
+    bool exited = cause.known && cause.signal == 0;
+    bool sent = cause.sender_pid != 0;
+    Json json;
+    json["exit_code"] = exited ? Json(cause.exit_code) : Json();
+    json["signal"] = cause.signal != 0 ? Json(signal_name(cause.signal)) : Json();
+    json["core"] = cause.core;
+    json["sender_pid"] = sent ? Json(cause.sender_pid) : Json();
+    json["sender_comm"] = sent ? Json(cause.sender_comm) : Json();
+    json["sender_uid"] = sent ? Json(cause.sender_uid) : Json();
+    json["oom"] = cause.oom;
+    return json;
+}
+
+} // namespace
+
+std::string to_json(const Incident& incident, const ClockPair& clocks) {
+    Json json;
+    json["time"] = format_time(clocks.to_wall(incident.time));
+    json["rule"] = incident.rule;
+    json["group"] = incident.group.empty() ? Json() : Json(incident.group);
+    json["event"] = name_of(incident.happening);
+    json["pid"] = incident.pid != 0 ? Json(incident.pid) : Json();
+    json["reason"] = incident.reason;
+    json["cause"] = incident.cause ? cause_json(*incident.cause) : Json();
+    json["attempt"] = incident.attempt;
+    json["count"] = incident.count;
+    json["evidence"] = Json::object();
+    for (const auto& [key, value] : incident.evidence)
+        json["evidence"][key] = value;
+    // Names of processes are bytes, not always UTF-8: what isn't is replaced.
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string to_text(const Incident& incident) {
+    std::string text = incident.rule.empty() ? std::string() : incident.rule + ": ";
+    text += fmt::format("{}: {}", name_of(incident.happening), incident.reason);
+    for (const auto& [key, value] : incident.evidence)
+        text += fmt::format("; {}: {}", key, value);
+    for (char& byte : text) {
+        // Whoever names a process must not be able to write lines of the log, or to a terminal.
+        if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F) byte = '?';
+    }
+    return text;
+}
+
+} // namespace nezuban

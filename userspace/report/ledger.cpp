@@ -1,0 +1,111 @@
+#include "report/ledger.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Duration first_pause = 1s;
+constexpr Duration longest_pause = 60s;
+
+std::size_t size_of(const HistoryEntry& entry) {
+    return entry.json.size() + entry.rule.size() + 100;
+}
+
+} // namespace
+
+void Ledger::add(wire::Note note) {
+    if (note.kind == wire::Note::Kind::memory) {
+        StoredMemory memory{.rule = note.rule, .json = std::move(note.json)};
+        memories_[note.rule] = std::move(memory);
+    }
+    if (note.kind != wire::Note::Kind::incident) return;
+    entries_.push_back({.time = note.time,
+                        .rule = std::move(note.rule),
+                        .event = std::move(note.event),
+                        .json = std::move(note.json)});
+    bytes_ += size_of(entries_.back());
+    // A batch may be larger than what is kept, as long as it can be written.
+    while (!error_.empty() && (entries_.size() > entry_limit || bytes_ > byte_limit)) {
+        bytes_ -= size_of(entries_.front());
+        entries_.pop_front();
+        ++dropped_;
+        ++dropped_untold_;
+    }
+}
+
+Result<void> Ledger::try_to_write() {
+    if (!history_) {
+        auto opened = History::open_for_writing(path_, size_limit_);
+        if (!opened) return std::unexpected(opened.error());
+        history_ = std::move(*opened);
+        if (!history_->set_aside().empty()) tell_(Severity::error, "history: " + history_->set_aside());
+    }
+    std::vector<HistoryEntry> entries(entries_.begin(), entries_.end());
+    std::vector<StoredMemory> memories;
+    for (const auto& [rule, each] : memories_)
+        memories.push_back(each);
+    auto written = history_->write(entries, memories);
+    if (!written) history_.reset(); // opened anew it is checked, and set aside when it is damaged
+    return written;
+}
+
+void Ledger::write(Time now) {
+    if (retry_at_ && now < *retry_at_) return;
+    if (idle() && history_) return; // without a history: open it now, to know whether that can be done
+    auto written = try_to_write();
+    if (written) {
+        succeeded();
+    } else {
+        failed(written.error(), now);
+    }
+}
+
+void Ledger::failed(const Error& error, Time now) {
+    if (error_ != error.text) tell_(Severity::error, "history: " + error.text + "; monitoring goes on");
+    error_ = error.text;
+    pause_ = pause_ == Duration::zero() ? first_pause : std::min(pause_ * 2, longest_pause);
+    retry_at_ = now + pause_;
+}
+
+void Ledger::succeeded() {
+    if (!error_.empty()) {
+        tell_(Severity::warning, fmt::format("history: it is written again, {} incidents were dropped meanwhile",
+                                             std::exchange(dropped_untold_, 0)));
+    }
+    entries_.clear();
+    bytes_ = 0;
+    memories_.clear();
+    error_.clear();
+    pause_ = Duration::zero();
+    retry_at_.reset();
+}
+
+bool Ledger::finish() {
+    if (idle()) return true;
+    auto written = try_to_write();
+    if (written) {
+        succeeded();
+        return true;
+    }
+    tell_(Severity::error, fmt::format("history: {}; {} incidents and the state of {} rules are lost",
+                                       written.error().text, entries_.size(), memories_.size()));
+    return false;
+}
+
+std::optional<Time> Ledger::next_try() const {
+    return retry_at_;
+}
+
+wire::Health Ledger::health() const {
+    return {.dropped = dropped_, .waiting = entries_.size(), .error = error_};
+}
+
+} // namespace nezuban

@@ -1,0 +1,26 @@
+// The daemon's own directory, and the lock that says whose it is just now.
+#pragma once
+
+#include "core/result.hpp"
+#include "core/time.hpp"
+#include "io/fd.hpp"
+
+#include <string>
+
+namespace nezuban {
+
+struct StateDir {
+    std::string path;
+    // Given to the scribe, too (as its descriptor 3): it is free again only when the last word has been written.
+    Fd lock;
+
+    [[nodiscard]] std::string history_path() const;
+};
+
+[[nodiscard]] std::string history_path(const std::string& state_dir);
+
+// Creates it (0750). Waits up to `patience` for the scribe of a daemon that has just ended; then the error names who
+// has it. EWOULDBLOCK in Error::number: another daemon.
+[[nodiscard]] Result<StateDir> open_state_dir(const std::string& path, Duration patience = std::chrono::seconds(3));
+
+} // namespace nezuban
