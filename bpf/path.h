@@ -24,6 +24,7 @@ static __always_inline u64 read_path(char *out, struct file *file, __u32 *flags)
 
 	for (int i = 0; i < PATH_DEPTH; i++) {
 		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+		u64 at = size;
 		long length;
 
 		if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
@@ -39,11 +40,13 @@ static __always_inline u64 read_path(char *out, struct file *file, __u32 *flags)
 			break;
 		if (size >= NZ_PATH)
 			break;
-		length = bpf_probe_read_kernel_str(out + (size & (NZ_PATH - 1)), PATH_STEP,
-		                                   BPF_CORE_READ(dentry, d_name.name));
+		/* The compiler knows that this changes nothing; the verifiers up to 6.1 don't. */
+		barrier_var(at);
+		at &= NZ_PATH - 1;
+		length = bpf_probe_read_kernel_str(out + at, PATH_STEP, BPF_CORE_READ(dentry, d_name.name));
 		if (length <= 0 || length > PATH_STEP)
 			break;
-		size += length;
+		size = at + length;
 		dentry = parent;
 	}
 	*flags |= NZ_EXEC_PATH_CUT;
