@@ -1,9 +1,12 @@
 #include "probe/libbpf.hpp"
 
+#include <algorithm>
+#include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <string_view>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -19,14 +22,26 @@ std::deque<std::string>& said() {
     return lines;
 }
 
+// Of a program that the verifier refused, all that it thought comes as one message; the reason is at its end.
+void keep_end_of(std::string_view message) {
+    while (!message.empty()) {
+        const auto line = message.substr(0, message.find('\n'));
+        message.remove_prefix(std::min(message.size(), line.size() + 1));
+        if (line.empty() || line.starts_with("processed ") || line.starts_with("-- END")) continue;
+        said().emplace_back(line.substr(0, 300));
+        if (said().size() > 6) said().pop_front();
+    }
+}
+
 int keep(libbpf_print_level level, const char* format, va_list arguments) {
     if (level != LIBBPF_WARN) return 0;
-    char line[512];
-    std::vsnprintf(line, sizeof(line), format, arguments);
-    said().emplace_back(line, strnlen(line, sizeof(line)));
-    while (said().size() > 3) {
-        said().pop_front();
-    }
+    va_list again;
+    va_copy(again, arguments);
+    const int size = std::vsnprintf(nullptr, 0, format, again);
+    va_end(again);
+    std::string message(static_cast<std::size_t>(std::max(size, 0)), '\0');
+    std::vsnprintf(message.data(), message.size() + 1, format, arguments);
+    keep_end_of(message);
     return 0;
 }
 
@@ -40,7 +55,7 @@ LibbpfLog::LibbpfLog() {
 std::unexpected<Error> LibbpfLog::error(const std::string& what, int number) const {
     std::string text = what + ": " + std::strerror(number);
     for (const auto& line : said()) {
-        text += "; " + line.substr(0, line.find_last_not_of('\n') + 1);
+        text += "; " + line;
     }
     return fail(std::move(text), number);
 }
