@@ -1,6 +1,7 @@
 #include "config/units.hpp"
 
 #include "config/words.hpp"
+#include "core/signal_names.hpp"
 
 #include <algorithm>
 #include <array>
@@ -32,12 +33,6 @@ constexpr std::array sizes{Unit{"", 1}, Unit{"KiB", 1ULL << 10U}, Unit{"MiB", 1U
 constexpr std::uint64_t ten_years = 3653 * durations[0].amount;
 
 // The kernel's numbers on every architecture that Debian builds BPF for.
-constexpr std::array<std::string_view, 31> signals{"HUP",  "INT",    "QUIT", "ILL",   "TRAP", "ABRT", "BUS",  "FPE",
-                                                   "KILL", "USR1",   "SEGV", "USR2",  "PIPE", "ALRM", "TERM", "STKFLT",
-                                                   "CHLD", "CONT",   "STOP", "TSTP",  "TTIN", "TTOU", "URG",  "XCPU",
-                                                   "XFSZ", "VTALRM", "PROF", "WINCH", "IO",   "PWR",  "SYS"};
-constexpr int first_realtime = 34; // as glibc counts: it keeps 32 and 33 for itself
-constexpr int last_signal = 64;
 
 bool is_digit(char character) {
     return character >= '0' && character <= '9';
@@ -62,7 +57,7 @@ std::unexpected<Misread> misread(std::string text, std::string hint) {
 }
 
 std::string signal_hint(std::string_view name) {
-    return did_you_mean(name, signals);
+    return did_you_mean(name, plain_signals);
 }
 
 } // namespace
@@ -132,19 +127,19 @@ std::expected<std::uint64_t, Misread> read_size(std::string_view text) {
 std::expected<int, Misread> read_signal(std::string_view text) {
     auto name = text;
     if (name.starts_with("SIG")) name.remove_prefix(3);
-    if (const auto* found = std::ranges::find(signals, name); found != signals.end()) {
-        return static_cast<int>(found - signals.begin()) + 1;
+    if (const auto* found = std::ranges::find(plain_signals, name); found != plain_signals.end()) {
+        return static_cast<int>(found - plain_signals.begin()) + 1;
     }
     if (const auto number = number_in(text); number && *number >= 1 && *number <= last_signal) {
         return static_cast<int>(*number);
     }
-    if (name == "RTMIN") return first_realtime;
+    if (name == "RTMIN") return first_realtime_signal;
     if (name == "RTMAX") return last_signal;
     if (name.starts_with("RTMIN+") || name.starts_with("RTMAX-")) {
         const auto offset = number_in(name.substr(6));
-        if (offset && *offset <= last_signal - first_realtime) {
+        if (offset && *offset <= last_signal - first_realtime_signal) {
             const auto steps = static_cast<int>(*offset);
-            return name[5] == '+' ? first_realtime + steps : last_signal - steps;
+            return name[5] == '+' ? first_realtime_signal + steps : last_signal - steps;
         }
     }
     auto hint = signal_hint(name);

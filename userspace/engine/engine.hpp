@@ -32,6 +32,10 @@ public:
     Engine& operator=(Engine&&) noexcept;
 
     // now: not before the previous call's now. Appends to out.
+    // The order that the engine relies on (see tests/unit/engine/machine.cpp, which is a shell that keeps it):
+    // - losses are told before the records that were read after them;
+    // - the ring is empty before SnapshotBegan, SnapshotEnded and CommandEnded are told: what caused them comes first;
+    // - a SnapshotTask is told before any record of the ring that was written after it was read.
     void handle(const Event& event, Time now, Intents& out);
 
     // The daemon and its helpers are these now.

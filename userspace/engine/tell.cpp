@@ -1,33 +1,13 @@
 #include "engine/tell.hpp"
 
 #include "core/event.hpp"
+#include "core/signal_names.hpp"
 
-#include <array>
 #include <chrono>
-#include <string_view>
 
 #include <fmt/format.h>
 
 namespace nezuban {
-
-namespace {
-
-constexpr std::array<std::string_view, 32> names{
-    "",          "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
-    "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
-    "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
-    "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS"};
-
-constexpr int first_real_time = 34; // 32 and 33 belong to the C library
-
-} // namespace
-
-std::string signal_name(int number) {
-    if (number > 0 && number < static_cast<int>(names.size()))
-        return std::string(names[static_cast<std::size_t>(number)]);
-    if (number >= first_real_time && number <= 64) return fmt::format("SIGRTMIN+{}", number - first_real_time);
-    return fmt::format("signal {}", number);
-}
 
 std::string tell(const Cause& cause) {
     if (!cause.known) return "is gone, nobody saw how";

@@ -9,9 +9,6 @@
 
 namespace nezuban {
 
-// "SIGKILL", "SIGRTMIN+3" for the real-time ones, "signal 77" for none we know.
-[[nodiscard]] std::string signal_name(int number);
-
 // "was killed by SIGKILL, sent by bash (pid 77, uid 0)", "exited with code 3", "is gone, nobody saw how".
 [[nodiscard]] std::string tell(const Cause& cause);
 

@@ -1,4 +1,4 @@
-#include "engine/tell.hpp"
+#include "core/signal_names.hpp"
 #include "replay/replay.hpp"
 
 #include <algorithm>
@@ -31,7 +31,9 @@ struct Words {
     std::string operator()(const Report& report) const {
         const auto& incident = report.incident;
         const auto who = incident.rule.empty() ? std::string{"daemon"} : incident.rule;
-        const auto pid = incident.pid == 0 ? std::string{} : fmt::format(" (pid {})", incident.pid);
+        const auto name = fmt::format("pid {}", incident.pid);
+        const bool said = incident.pid == 0 || incident.reason.find(name) != std::string::npos;
+        const auto pid = said ? std::string{} : fmt::format(" ({})", name);
         return fmt::format("{}: {}: {}{}", who, name_of(incident.happening), incident.reason, pid);
     }
     std::string operator()(const Quit& quit) const {
