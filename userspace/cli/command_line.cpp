@@ -119,6 +119,8 @@ std::shared_ptr<CLI::App> make_command_line(Options& options) {
     app->require_subcommand(1);
     app->fallthrough(); // inherited by the verbs: what they don't know may be a global option
     app->footer(examples);
+    app->get_formatter()->label("SUBCOMMAND", "VERB");
+    app->get_formatter()->label("Subcommands", "Verbs");
     add_global(*app, options);
 
     const auto verb = [&](const char* name, const char* help) -> CLI::App& {
