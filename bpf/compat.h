@@ -4,10 +4,10 @@
  * Differences in a tracepoint's arguments are decided in user space (probe/features.cpp), because a program
  * that reads an argument that isn't there does not load:
  *
- *   sched_process_exit(task, group_dead): without group_dead in 5.10, 6.1.176 and 6.12.107, with it in 6.18.44
- *                                         and 7.2.13; handle_exit, else handle_exit_by_count
- *   mark_victim(task, uid): mark_victim(pid) in 5.10, with the task in 6.1.176 (a stable kernel took it over) and
- *                           all later ones; handle_oom, else handle_oom_by_pid
+ *   sched_process_exit(task, group_dead): without group_dead in 5.10, 6.1.176 and 6.12.107,
+ *     with it in 6.18.44 and 7.2.13; handle_exit, else handle_exit_by_count
+ *   mark_victim(task, uid): mark_victim(pid) in 5.10; the task in 6.1.176, which took it over
+ *     from a later one, and in all after; handle_oom, else handle_oom_by_pid
  *
  * docs/kernels.md has what was seen, and scripts/vm/run sees it again.
  */
