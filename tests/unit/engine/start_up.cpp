@@ -135,5 +135,6 @@ TEST_CASE("what a rule needs to know is asked for, and only of those that it cou
     CHECK(story.engine.needs_of(Forked{.child = unread, .parent = id}) == Needs{});
     CHECK(story.engine.needs_of(Forked{.child = unread, .parent = other, .shares_memory = true}) == Needs{});
     story.lose(); // an exec may have been among them
+    CHECK(story.engine.needs_of(Forked{.child = unread, .parent = id}) == Needs{.exe = true});
     CHECK(story.engine.needs_of(SnapshotTask{.process = unread}) == Needs{.exe = true});
 }
