@@ -45,8 +45,13 @@ Result<void> record(const RecordOptions& options, Recording& recording) {
 
     const auto clocks = clock_pair();
     recording.file << record_header(clocks);
-    // A replay may ask for anything, so everything is read.
-    const Observer::Ends ends{.needs = [](const Event&) { return Needs{.exe = true, .args = true, .cgroups = true}; },
+    // A replay may ask for anything, so everything is read; but of a child only what its parent is, which the replay
+    // knows: by the time we read, it may have become somebody else.
+    const Observer::Ends ends{.needs =
+                                  [](const Event& event) {
+                                      const bool child = std::holds_alternative<Forked>(event);
+                                      return Needs{.exe = !child, .args = !child, .cgroups = true};
+                                  },
                               .event =
                                   [&](const Event& event, Time time) {
                                       recording.file
