@@ -103,6 +103,7 @@ void Watch::judge(Turn& turn) {
     if (!judging_) return;
     // Once more when the plan has come to an end: what it kept from being done is due now. Each time takes the plan
     // further, to where it waits for something or is exhausted.
+    wake(turn.now);
     do {
         again_ = false;
         for (const auto& value : std::exchange(restless_, {})) {
@@ -166,7 +167,29 @@ void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
     // By state, not by change: what could not be done while paused, exhausted or under repair is done now.
     const bool open = bucket.judgement.told() != Range::in && bucket.judgement.told() == bucket.judgement.range();
     if (open && !paused_) react(value, bucket, turn);
-    if (bucket.judgement.due(range, mending()) || bucket.census.next_maturity()) restless_.insert(value);
+    auto next = earlier(bucket.judgement.due(range, mending()), bucket.census.next_maturity());
+    // Whether they may be ended changes with other rules, of which this one hears nothing.
+    const bool holding_down =
+        open && !paused_ && spec_.count.over == Over::stop_newest && bucket.judgement.told() == Range::over;
+    if (holding_down) next = earlier(next, bucket.census.next_asking());
+    if (next) wake_at(value, bucket, *next);
+}
+
+// One timer a bucket, and not moved when what it waits for moves away: then it rings in vain, once.
+void Watch::wake_at(const std::string& value, Bucket& bucket, Time time) {
+    if (bucket.timer && *bucket.timer <= time) return;
+    bucket.timer = time;
+    timers_.emplace(time, value);
+}
+
+void Watch::wake(Time now) {
+    while (!timers_.empty() && timers_.begin()->first <= now) {
+        const auto value = std::move(timers_.extract(timers_.begin()).mapped());
+        const auto bucket = buckets_.find(value);
+        if (bucket == buckets_.end()) continue;
+        bucket->second.timer.reset();
+        restless_.insert(value);
+    }
 }
 
 void Watch::begin_incident(const std::string& value, Bucket& bucket, Turn& turn) {
@@ -205,7 +228,7 @@ void Watch::react(const std::string& value, Bucket& bucket, Turn& turn) {
 
 void Watch::hold_down(const std::string& value, Bucket& bucket, Turn& turn) {
     const auto excess =
-        bucket.census.take_excess(*spec_.count.max, [&](const Identity& id) { return may_end(id, turn); });
+        bucket.census.take_excess(*spec_.count.max, [&](const Identity& id) { return may_end(id, turn); }, turn.now);
     if (excess.empty()) return;
     for (const auto& id : excess) {
         turn.out.emplace_back(Signal{.id = id, .signal = 9});
@@ -291,12 +314,7 @@ std::optional<Time> Watch::next_deadline() const {
     if (refusals_.untold > 0) next = earlier(next, refusals_.second + 1s);
     if (excess_.untold > 0) next = earlier(next, excess_.second + 1s);
     if (!judging_) return next;
-    for (const auto& value : restless_) {
-        const auto bucket = buckets_.find(value);
-        if (bucket == buckets_.end()) continue;
-        next = earlier(next, bucket->second.judgement.due(limits(), mending()));
-        next = earlier(next, bucket->second.census.next_maturity());
-    }
+    if (!timers_.empty()) next = earlier(next, timers_.begin()->first);
     if (mending()) next = earlier(next, plan_deadline());
     next = earlier(next, forget_at_);
     return next;

@@ -106,8 +106,9 @@ private:
     struct Bucket {
         Census census;
         Judgement judgement;
-        bool acted = false; // what is done once in an incident was done: said so, ran, escalated
-        std::string reason; // of the incident
+        std::optional<Time> timer; // the earliest of its timers_
+        bool acted = false;        // what is done once in an incident was done: said so, ran, escalated
+        std::string reason;        // of the incident
     };
 
     struct Telling {
@@ -140,6 +141,8 @@ private:
     void begin_incident(const std::string& value, Bucket& bucket, Turn& turn);
     void react(const std::string& value, Bucket& bucket, Turn& turn);
     void hold_down(const std::string& value, Bucket& bucket, Turn& turn);
+    void wake_at(const std::string& value, Bucket& bucket, Time time);
+    void wake(Time now);
     void remove_from_bucket(const Process& process);
     void forget(Turn& turn);
     void tell_exit(const Process& process, const Cause& cause, Turn& turn);
@@ -178,9 +181,10 @@ private:
     RuleSpec spec_;
     Matcher matcher_;
     std::map<std::string, Bucket> buckets_;
-    std::set<std::string> restless_; // buckets to judge at the next turn, or at a later time
-    bool again_ = false;             // all of them once more, in this turn
-    bool awaiting_ = false;          // the end of a snapshot
+    std::set<std::string> restless_;          // buckets to judge at the next turn
+    std::multimap<Time, std::string> timers_; // ... and at a later time
+    bool again_ = false;                      // all of them once more, in this turn
+    bool awaiting_ = false;                   // the end of a snapshot
     bool judging_ = false;
     Budget budget_;
     Plan plan_;

@@ -1,18 +1,21 @@
 #include "rules/census.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace nezuban {
 
 namespace {
 
 constexpr std::uint32_t handful = 8; // the commands of a pipeline
+constexpr Duration ask_again = std::chrono::seconds(1);
 
 } // namespace
 
 void Census::add(const Identity& id, std::optional<Time> young_until) {
     auto [place, fresh] = members_.try_emplace(id);
     if (!fresh) return;
+    if (ask_all_at_) unasked_.insert(id);
     if (young_until) {
         place->second.young = true;
         young_.emplace_back(*young_until, id);
@@ -26,6 +29,7 @@ bool Census::remove(const Identity& id) {
     if (found->second.young) --young_count_;
     if (found->second.leaving) --leaving_count_;
     members_.erase(found);
+    unasked_.erase(id);
     return true;
 }
 
@@ -49,19 +53,31 @@ std::optional<Time> Census::next_maturity() const {
     return young_.front().first;
 }
 
-std::vector<Identity> Census::take_excess(std::uint32_t max, const std::function<bool(const Identity&)>& may_end) {
+std::vector<Identity> Census::take_excess(std::uint32_t max, const std::function<bool(const Identity&)>& may_end,
+                                          Time now) {
     std::vector<Identity> excess;
     const std::uint32_t staying = count() - leaving_count_;
-    if (staying <= max) return excess;
-    std::uint32_t wanted = staying - max;
-    for (auto it = members_.rbegin(); it != members_.rend() && wanted > 0; ++it) {
-        auto& [id, member] = *it;
-        if (member.leaving || member.refused || !may_end(id)) continue;
+    std::uint32_t wanted = staying > max ? staying - max : 0;
+    const auto ask = [&](const Identity& id, Member& member) {
+        if (member.leaving || member.refused || !may_end(id)) return;
         member.leaving = true;
         ++leaving_count_;
         excess.push_back(id);
         --wanted;
+    };
+    if (ask_all_at_ && now < *ask_all_at_) {
+        while (wanted > 0 && !unasked_.empty()) {
+            const auto newest = unasked_.extract(std::prev(unasked_.end())).value();
+            ask(newest, members_.at(newest));
+        }
+        return excess;
     }
+    for (auto it = members_.rbegin(); it != members_.rend() && wanted > 0; ++it) {
+        ask(it->first, it->second);
+    }
+    ask_all_at_.reset();
+    unasked_.clear();
+    if (wanted > 0) ask_all_at_ = now + ask_again;
     return excess;
 }
 

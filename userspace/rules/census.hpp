@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -33,9 +34,13 @@ public:
     [[nodiscard]] std::optional<Time> next_maturity() const;
 
     // Those who have to go so that max remain: newest first, none who may not be ended, none who is on the way out.
-    // They are on the way out from now on.
+    // They are on the way out from now on. When not enough may be ended, those who may not are asked again only after
+    // a second: a storm of one event each would else ask all of them each time.
     [[nodiscard]] std::vector<Identity> take_excess(std::uint32_t max,
-                                                    const std::function<bool(const Identity&)>& may_end);
+                                                    const std::function<bool(const Identity&)>& may_end, Time now);
+    [[nodiscard]] std::optional<Time> next_asking() const {
+        return ask_all_at_;
+    }
     [[nodiscard]] bool on_the_way_out(const Identity& id) const;
     void refuse(const Identity& id); // it could not be ended: it counts as staying, and is not tried again
 
@@ -55,6 +60,8 @@ private:
 
     std::map<Identity, Member> members_;
     std::deque<std::pair<Time, Identity>> young_; // by time; may hold some who are gone
+    std::optional<Time> ask_all_at_;              // present: until then only the unasked
+    std::set<Identity> unasked_;                  // came since all were asked
     std::uint32_t young_count_ = 0;
     std::uint32_t leaving_count_ = 0;
 };

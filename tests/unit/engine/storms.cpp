@@ -181,6 +181,40 @@ TEST_CASE("those who were ended for being too many are no exits to be told, nor 
     CHECK(story.told(Happening::under)[0].reason == "0 running, at least 1 wanted; pid 100 exited with code 1");
 }
 
+TEST_CASE("whom another rule needed is ended when that rule has too many itself, without another event") {
+    auto needed = rule("needed", "filterd");
+    needed.count.max = 2;
+    needed.count.hold = 3s;
+    Story story({capped(1), needed});
+    for (int i = 0; i < 4; ++i) {
+        story.present("filterd");
+    }
+    story.snapshot();
+    // Out of range is out of range, told or not: but the rules are judged one after the other.
+    CHECK(story.signalled(9).empty());
+    story.wait(1s);
+    CHECK(story.signalled(9) == Pids{103, 102, 101});
+}
+
+TEST_CASE("a rule that had too many who may not be ended, and then too few, comes to rest") {
+    auto spec = capped(2);
+    spec.count.min = 1;
+    RuleSpec needed{.name = "needed", .match = {.user = Principal{"mail", 0}}};
+    Story story({spec, needed});
+    std::vector<Identity> ids;
+    for (int i = 0; i < 4; ++i) {
+        ids.push_back(story.present("filterd"));
+    }
+    story.snapshot();
+    CHECK(story.signalled(9).empty());
+    for (const auto& id : ids) {
+        story.exit(id);
+    }
+    CHECK(story.state("filter") == RuleState::under);
+    story.wait(1min);
+    CHECK_FALSE(story.engine.next_deadline().has_value());
+}
+
 TEST_CASE("each value of count.per is held at the maximum on its own") {
     RuleSpec spec{.name = "each", .match = {.any = true}};
     spec.count = {.min = 0, .max = 2, .per = Per::comm, .over = Over::stop_newest, .over_command = {}};

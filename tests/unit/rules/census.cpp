@@ -47,39 +47,64 @@ TEST_CASE("members are told oldest first") {
 
 TEST_CASE("the excess is the newest, and never more than what is beyond the maximum") {
     auto census = of(5);
-    CHECK(census.take_excess(3, anybody) == std::vector{number(5), number(4)});
+    CHECK(census.take_excess(3, anybody, Time(1s)) == std::vector{number(5), number(4)});
     CHECK(census.on_the_way_out(number(5)));
     CHECK_FALSE(census.on_the_way_out(number(3)));
     CHECK(census.count() == 5); // until they are gone
-    CHECK(census.take_excess(3, anybody).empty());
-    CHECK(census.take_excess(9, anybody).empty());
+    CHECK(census.take_excess(3, anybody, Time(1s)).empty());
+    CHECK(census.take_excess(9, anybody, Time(1s)).empty());
 }
 
 TEST_CASE("who is on the way out already is not taken again when more have to go") {
     auto census = of(5);
-    CHECK(census.take_excess(4, anybody) == std::vector{number(5)});
-    CHECK(census.take_excess(2, anybody) == std::vector{number(4), number(3)});
+    CHECK(census.take_excess(4, anybody, Time(1s)) == std::vector{number(5)});
+    CHECK(census.take_excess(2, anybody, Time(1s)) == std::vector{number(4), number(3)});
     census.remove(number(5));
     census.remove(number(4));
     census.remove(number(3));
     CHECK(census.count() == 2);
-    CHECK(census.take_excess(2, anybody).empty());
+    CHECK(census.take_excess(2, anybody, Time(1s)).empty());
 }
 
 TEST_CASE("who may not be ended stays, and an older one goes instead") {
     auto census = of(5);
-    CHECK(census.take_excess(4, [](const Identity& id) { return id.pid < 4; }) == std::vector{number(3)});
-    CHECK(census.take_excess(1, [](const Identity& id) { return id.pid < 4; }) == std::vector{number(2), number(1)});
+    CHECK(census.take_excess(4, [](const Identity& id) { return id.pid < 4; }, Time(1s)) == std::vector{number(3)});
+    CHECK(census.take_excess(
+              1, [](const Identity& id) { return id.pid < 4; }, Time(1s))
+          == std::vector{number(2), number(1)});
 }
 
 TEST_CASE("who could not be ended counts as staying and is not tried again") {
     auto census = of(4);
-    CHECK(census.take_excess(3, anybody) == std::vector{number(4)});
+    CHECK(census.take_excess(3, anybody, Time(1s)) == std::vector{number(4)});
     census.refuse(number(4));
     CHECK_FALSE(census.on_the_way_out(number(4)));
-    CHECK(census.take_excess(3, anybody) == std::vector{number(3)});
+    CHECK(census.take_excess(3, anybody, Time(1s)) == std::vector{number(3)});
     census.refuse(number(1)); // was never asked to go
-    CHECK(census.take_excess(0, anybody) == std::vector{number(2), number(1)});
+    CHECK(census.take_excess(0, anybody, Time(1s)) == std::vector{number(2), number(1)});
+}
+
+TEST_CASE("those who may not be ended are not asked again for every one who joins") {
+    auto census = of(1000);
+    int asked = 0;
+    const auto only_newer = [&](const Identity& id) { return ++asked, id.pid > 1000; };
+    CHECK(census.take_excess(10, only_newer, Time(1s)).empty());
+    CHECK(asked == 1000);
+    CHECK(census.next_asking() == Time(2s));
+    for (std::uint32_t n = 1001; n <= 1100; ++n) {
+        census.add(number(n), {});
+        CHECK(census.take_excess(10, only_newer, Time(1500ms)) == std::vector{number(n)});
+    }
+    CHECK(asked == 1100);
+    SUBCASE("but after a while: it may be otherwise by then") {
+        CHECK(census.take_excess(10, anybody, Time(2s)).size() == 990);
+        CHECK_FALSE(census.next_asking().has_value());
+    }
+    SUBCASE("and those who are gone are not asked at all") {
+        census.add(number(1101), {});
+        census.remove(number(1101));
+        CHECK(census.take_excess(10, anybody, Time(1500ms)).empty());
+    }
 }
 
 TEST_CASE("a few of the young are overlooked until they have had the time to become something else") {
@@ -107,7 +132,7 @@ TEST_CASE("of a storm of young ones no more than a fiftieth of the maximum is ov
         census.add(number(n), Time(20ms));
     }
     CHECK(census.judged_for_max(500) == 590);
-    CHECK(census.take_excess(500, anybody).size() == 100);
+    CHECK(census.take_excess(500, anybody, Time(1s)).size() == 100);
 }
 
 TEST_CASE("the young who leave are not awaited") {
