@@ -2,6 +2,7 @@
 
 #include "app/configuration.hpp"
 #include "app/enrich.hpp"
+#include "core/words.hpp"
 #include "engine/engine.hpp"
 #include "io/clock.hpp"
 #include "io/users.hpp"
@@ -107,8 +108,7 @@ void print(const RuleSpec& rule, const std::vector<Process>& processes, UserName
     out << fmt::format("{}: {} running, {} wanted{}; {}\n", rule.name, processes.size(), limits(rule),
                        few ? ": UNDER" : (many ? ": OVER" : ""), fmt::join(reasons(rule.match), ", "));
     for (const auto& process : processes | std::views::take(shown)) {
-        auto line = fmt::format("{}", fmt::join(arguments_of(process), " "));
-        std::ranges::replace_if(line, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
+        const auto line = printable(fmt::format("{}", fmt::join(arguments_of(process), " ")));
         out << fmt::format("  {:>8} {:<15} {:<12} {}\n", process.id.pid, process.comm, users.of(process.uid),
                            line.substr(0, 100));
     }

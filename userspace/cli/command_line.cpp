@@ -1,7 +1,7 @@
 #include "cli/command_line.hpp"
 
 #include "config/units.hpp"
-#include "control/words.hpp"
+#include "core/words.hpp"
 
 #include <ostream>
 #include <string_view>
@@ -101,10 +101,10 @@ std::string explained(const CLI::App& app, const CLI::ParseError& error) {
 
     if (verbs.empty() && rest.empty()) return "a verb is missing: see nezuban --help";
     if (verbs.empty() && !rest.front().starts_with('-'))
-        return fmt::format("unknown verb '{}'{}", rest.front(), control::did_you_mean(rest.front(), candidates));
+        return fmt::format("unknown verb '{}'{}", rest.front(), in_brackets(did_you_mean(rest.front(), candidates)));
     if (!rest.empty() && rest.front().starts_with('-')) {
         const auto name = rest.front().substr(0, rest.front().find('='));
-        return fmt::format("unknown option '{}'{}", name, control::did_you_mean(name, candidates));
+        return fmt::format("unknown option '{}'{}", name, in_brackets(did_you_mean(name, candidates)));
     }
     if (!rest.empty()) return fmt::format("'{}' is one argument too many", rest.front());
     return error.what();

@@ -5,7 +5,7 @@
 #include "report/history.hpp"
 #include "report/incident_json.hpp"
 #include "report/state_dir.hpp"
-#include "report/times.hpp"
+#include "core/date.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,7 +1,7 @@
 #include "config/checks.hpp"
 
 #include "config/units.hpp"
-#include "config/words.hpp"
+#include "core/words.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 #include "config/diagnostic.hpp"
 
-#include "config/words.hpp"
+#include "core/words.hpp"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include "config/includes.hpp"
 
 #include "config/paths.hpp"
-#include "config/words.hpp"
+#include "core/words.hpp"
 
 #include <fmt/format.h>
 

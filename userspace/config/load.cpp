@@ -4,7 +4,7 @@
 #include "config/includes.hpp"
 #include "config/references.hpp"
 #include "config/section.hpp"
-#include "config/words.hpp"
+#include "core/words.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "config/patterns.hpp"
 
-#include "config/words.hpp"
+#include "core/words.hpp"
 
 #include <cstddef>
 

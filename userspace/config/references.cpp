@@ -1,7 +1,7 @@
 #include "config/references.hpp"
 
 #include "config/checks.hpp"
-#include "config/words.hpp"
+#include "core/words.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,6 +1,6 @@
 #include "config/section.hpp"
 
-#include "config/words.hpp"
+#include "core/words.hpp"
 
 #include <algorithm>
 #include <cstddef>

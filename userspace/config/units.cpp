@@ -1,6 +1,6 @@
 #include "config/units.hpp"
 
-#include "config/words.hpp"
+#include "core/words.hpp"
 #include "core/signal_names.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include "control/protocol.hpp"
 
-#include "control/words.hpp"
+#include "core/words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -58,7 +58,7 @@ template <typename Value, std::size_t size>
 std::string hint(const std::array<std::pair<std::string_view, Value>, size>& table, std::string_view name) {
     std::array<std::string_view, size> names;
     std::ranges::transform(table, names.begin(), &std::pair<std::string_view, Value>::first);
-    return control::did_you_mean(name, names);
+    return in_brackets(did_you_mean(name, names));
 }
 
 // For an error message: short, and never a second line or an escape sequence.
@@ -144,7 +144,7 @@ Result<Request> parse_request(std::string_view line) {
     if (!object) return std::unexpected(object.error());
     for (const auto& [key, value] : object->items())
         if (std::ranges::find(fields, key) == fields.end())
-            return fail(fmt::format("unknown field '{}'{}", shown(key), control::did_you_mean(key, fields)));
+            return fail(fmt::format("unknown field '{}'{}", shown(key), in_brackets(did_you_mean(key, fields))));
 
     Request request;
     const auto verb = object->find("verb");

@@ -1,6 +1,6 @@
 #include "control/select.hpp"
 
-#include "control/words.hpp"
+#include "core/words.hpp"
 
 #include <string_view>
 #include <unordered_set>
@@ -18,7 +18,7 @@ std::string unknown(const EngineView& view, const std::string& name) {
         known.push_back(rule.name);
     for (const auto& group : view.groups)
         known.push_back(group.name);
-    return fmt::format("there is no rule or group '{}'{}", name, did_you_mean(name, known));
+    return fmt::format("there is no rule or group '{}'{}", name, in_brackets(did_you_mean(name, known)));
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "control/render.hpp"
 #include "control/wording.hpp"
+#include "core/date.hpp"
 
 #include <chrono>
 #include <optional>
@@ -21,7 +22,7 @@ double in_microseconds(Duration duration) {
 }
 
 Json date(const std::optional<Time>& time, const ClockPair& clocks) {
-    return time ? Json(control::rfc3339(clocks.to_wall(*time))) : Json(nullptr);
+    return time ? Json(format_time(clocks.to_wall(*time))) : Json(nullptr);
 }
 
 Json of_daemon(const EngineView& view, const DaemonView& daemon) {

@@ -1,5 +1,6 @@
 #include "control/render.hpp"
 #include "control/wording.hpp"
+#include "core/words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -30,10 +31,9 @@ std::string pids(const RuleView& rule) {
 std::string why(const RuleView& rule, Time now) {
     std::vector<std::string> parts;
     if (rule.failed && rule.state != RuleState::exhausted) parts.emplace_back("FAILED");
-    if (!rule.reason.empty()) parts.push_back(control::printable(rule.reason));
+    if (!rule.reason.empty()) parts.push_back(printable(rule.reason));
     for (std::size_t i = 0; i < rule.out_of_range.size() && i < 3; ++i)
-        parts.push_back(
-            fmt::format("{} of {}", rule.out_of_range[i].count, control::printable(rule.out_of_range[i].value)));
+        parts.push_back(fmt::format("{} of {}", rule.out_of_range[i].count, printable(rule.out_of_range[i].value)));
     if (rule.out_of_range.size() > 3) parts.push_back(fmt::format("{} more", rule.out_of_range.size() - 3));
     if (rule.next_at) parts.push_back(fmt::format("next restart in {}", control::brief(*rule.next_at - now)));
     if (rule.paused_until) parts.push_back(fmt::format("for {} more", control::brief(*rule.paused_until - now)));
@@ -44,7 +44,7 @@ std::string why(const RuleView& rule, Time now) {
 Row row_of(const RuleView& rule) {
     const auto restarts =
         rule.attempts == 0 ? std::string{"-"} : fmt::format("{}/{}", rule.attempts_used, rule.attempts);
-    return {control::printable(rule.name),
+    return {printable(rule.name),
             std::string{name_of(rule.state)},
             fmt::format("{}", rule.count),
             limits(rule),
@@ -83,8 +83,8 @@ std::vector<std::string> status_text(const EngineView& view, const DaemonView& d
     lines.push_back(fmt::format("nezuban {}, up {}, {}, {} processes, {} events, {} lost, {} resyncs", daemon.pid,
                                 control::brief(daemon.uptime), daemon.mode, view.processes, view.events_received,
                                 view.events_lost, view.resyncs));
-    if (!daemon.blind.empty()) lines.push_back("BLIND: " + control::printable(daemon.blind));
-    if (!daemon.history_error.empty()) lines.push_back("HISTORY: " + control::printable(daemon.history_error));
+    if (!daemon.blind.empty()) lines.push_back("BLIND: " + printable(daemon.blind));
+    if (!daemon.history_error.empty()) lines.push_back("HISTORY: " + printable(daemon.history_error));
     if (daemon.history_dropped > 0)
         lines.push_back(fmt::format("HISTORY: {} incidents could not be kept", daemon.history_dropped));
 
@@ -93,7 +93,7 @@ std::vector<std::string> status_text(const EngineView& view, const DaemonView& d
     else
         std::ranges::move(table(view, daemon.clocks.monotonic), std::back_inserter(lines));
     for (const auto& group : view.groups)
-        lines.push_back(fmt::format("group {}  {}  {}", control::printable(group.name), name_of(group.state),
+        lines.push_back(fmt::format("group {}  {}  {}", printable(group.name), name_of(group.state),
                                     fmt::join(group.members, " ")));
     return lines;
 }

@@ -4,16 +4,9 @@
 #include <array>
 #include <cstdint>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 namespace nezuban::control {
-
-std::string rfc3339(WallTime time) {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds.time_since_epoch().count()),
-                       (time - seconds).count());
-}
 
 std::string brief(Duration duration) {
     struct Unit {
@@ -34,12 +27,6 @@ std::string brief(Duration duration) {
         return text;
     }
     return {};
-}
-
-std::string printable(std::string_view text) {
-    std::string result{text};
-    std::ranges::replace_if(result, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-    return result;
 }
 
 } // namespace nezuban::control

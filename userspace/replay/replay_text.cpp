@@ -1,7 +1,6 @@
 #include "core/signal_names.hpp"
+#include "core/words.hpp"
 #include "replay/replay.hpp"
-
-#include <algorithm>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,12 +8,6 @@
 namespace nezuban {
 
 namespace {
-
-// Reasons and labels quote names of processes, which come from anybody.
-std::string one_line(std::string text) {
-    std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-    return text;
-}
 
 struct Words {
     std::string operator()(const RunCommand& run) const {
@@ -56,7 +49,7 @@ std::string replay_text(Duration since_start, const Intent& intent) {
     const auto words = std::visit(Words{}, intent);
     if (words.empty()) return {};
     const auto seconds = std::chrono::floor<std::chrono::seconds>(since_start);
-    return one_line(fmt::format("+{}.{:09}  {}", seconds.count(), (since_start - seconds).count(), words));
+    return printable(fmt::format("+{}.{:09}  {}", seconds.count(), (since_start - seconds).count(), words));
 }
 
 } // namespace nezuban

@@ -3,7 +3,7 @@
 #include "io/clock.hpp"
 #include "io/files.hpp"
 #include "report/sqlite.hpp"
-#include "report/times.hpp"
+#include "core/date.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,7 +18,6 @@ namespace nezuban {
 namespace {
 
 using sqlite::Database;
-using sqlite::Statement;
 
 constexpr std::int64_t schema_version = 1;
 constexpr std::size_t set_aside_kept = 3; // of the files that were set aside, the newest

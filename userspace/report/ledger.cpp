@@ -50,6 +50,7 @@ Result<void> Ledger::try_to_write() {
     }
     std::vector<HistoryEntry> entries(entries_.begin(), entries_.end());
     std::vector<StoredMemory> memories;
+    memories.reserve(memories_.size());
     for (const auto& [rule, each] : memories_)
         memories.push_back(each);
     auto written = history_->write(entries, memories);

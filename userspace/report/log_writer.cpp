@@ -1,6 +1,7 @@
 #include "report/log_writer.hpp"
 
-#include "report/times.hpp"
+#include "core/date.hpp"
+#include "core/words.hpp"
 
 #include <array>
 #include <string>
@@ -42,15 +43,6 @@ Severity lowest_of(const std::string& level) {
         if (level == name_of(severity)) return severity;
     }
     return Severity::info;
-}
-
-// One line that stays one, and leaves a terminal as it is.
-std::string printable(std::string text) {
-    for (char& byte : text) {
-        bool control = static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F;
-        if (control && byte != '\t') byte = '?';
-    }
-    return text;
 }
 
 std::string as_json(const wire::Note& note) {

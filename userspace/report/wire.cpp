@@ -1,5 +1,6 @@
 #include "report/wire.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace nezuban::wire {
@@ -35,7 +36,7 @@ public:
             good_ = false;
             return value;
         }
-        std::memcpy(&value, bytes_.data(), sizeof value);
+        std::copy_n(bytes_.begin(), sizeof value, reinterpret_cast<char*>(&value));
         bytes_.remove_prefix(sizeof value);
         return value;
     }

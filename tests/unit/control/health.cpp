@@ -81,7 +81,7 @@ TEST_CASE("an unknown name is answered with a code of its own and the nearest na
     CHECK(codes(view, {"scaner"}) == Codes{2, 2, 3, 1, 4});
     CHECK(codes(view, {"scanner", "nobody"}) == Codes{2, 2, 3, 1, 4});
     CHECK(health_of(view, {"scaner"}, HealthStyle::nagios).line
-          == "UNKNOWN there is no rule or group 'scaner' (did you mean 'scanner'?)");
+          == "UNKNOWN there is no rule or group 'scaner' (did you mean \"scanner\"?)");
 }
 
 TEST_CASE("a daemon that is dead, hung or blind can't tell") {

@@ -44,10 +44,10 @@ TEST_CASE("every request comes back as it was written") {
 }
 
 TEST_CASE("a mistyped word is answered with the nearest known one") {
-    CHECK(refused(R"({"verb":"statsu"})") == "unknown verb 'statsu' (did you mean 'status'?)");
+    CHECK(refused(R"({"verb":"statsu"})") == "unknown verb 'statsu' (did you mean \"status\"?)");
     CHECK(refused(R"({"verb":"frobnicate"})") == "unknown verb 'frobnicate'");
-    CHECK(refused(R"({"verb":"status","name":["a"]})") == "unknown field 'name' (did you mean 'names'?)");
-    CHECK(refused(R"({"verb":"health","style":"nagois"})") == "unknown style 'nagois' (did you mean 'nagios'?)");
+    CHECK(refused(R"({"verb":"status","name":["a"]})") == "unknown field 'name' (did you mean \"names\"?)");
+    CHECK(refused(R"({"verb":"health","style":"nagois"})") == "unknown style 'nagois' (did you mean \"nagios\"?)");
 }
 
 TEST_CASE("what is no request is refused with a reason, on one line") {

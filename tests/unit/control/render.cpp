@@ -106,7 +106,7 @@ TEST_CASE("the text says what can't be trusted, and no process name commands the
     const auto lines = status_text(engine_of({evil}), daemon);
     CHECK(lines[1] == "BLIND: no events since 10s");
     CHECK(lines[2] == "HISTORY: disk full");
-    CHECK(lines[4] == "a     over       1  1..     -         10    FAILED, ?[2J");
+    CHECK(lines[4] == "a     over       1  1..     -         10    FAILED, \\x1b[2J");
     CHECK(status_text(engine_of({}), a_daemon()).back() == "no rules");
 }
 

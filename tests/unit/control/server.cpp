@@ -136,7 +136,7 @@ TEST_CASE("the socket is for its owner alone, and goes with the server") {
 
 TEST_CASE("garbage, an unknown verb and an empty line get an answer that says what is wrong") {
     CHECK(answer_to_bytes("\xff\x01garbage\n") == "the request is not one line of valid JSON");
-    CHECK(answer_to_bytes("{\"verb\":\"pasue\"}\n") == "unknown verb 'pasue' (did you mean 'pause'?)");
+    CHECK(answer_to_bytes("{\"verb\":\"pasue\"}\n") == "unknown verb 'pasue' (did you mean \"pause\"?)");
     CHECK(answer_to_bytes("\n") == "the request is not one line of valid JSON");
 }
 

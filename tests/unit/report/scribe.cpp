@@ -230,7 +230,7 @@ TEST_CASE("while the disk is full the log goes on, and what was kept is written 
     here.scribe.log(Severity::info, "still here");
     here.until([&] { return here.scratch.read("log").find("still here") != std::string::npos; });
     CHECK(here.scratch.read("log").find("monitoring goes on") != std::string::npos);
-    CHECK(here.scribe.health().waiting == 1);
+    here.until([&] { return here.scribe.health().waiting == 1; });
     std::filesystem::remove(here.state_dir + "/filler");
     here.until([&] { return here.scribe.health().error.empty(); });
     CHECK(here.entries().size() == 1);

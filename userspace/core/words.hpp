@@ -13,6 +13,9 @@ namespace nezuban {
 // `did you mean "..."?`, or nothing.
 [[nodiscard]] std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
 
+// " (text)", or nothing for nothing: how a hint is hung on to an error.
+[[nodiscard]] std::string in_brackets(const std::string& text);
+
 // Control characters as \xNN, so that no file can move the cursor of whoever reads its errors.
 [[nodiscard]] std::string printable(std::string_view text);
 

@@ -1,4 +1,4 @@
-#include "report/times.hpp"
+#include "core/date.hpp"
 
 #include <doctest/doctest.h>
 
@@ -18,6 +18,7 @@ WallTime at(std::string_view text) {
 TEST_CASE("times are told in UTC with nanoseconds") {
     CHECK(format_time(now) == "2026-11-22T10:05:00.123456789Z");
     CHECK(format_time(WallTime{}) == "1970-01-01T00:00:00.000000000Z");
+    CHECK(format_time(WallTime(Duration(-1))) == "1969-12-31T23:59:59.999999999Z");
     CHECK(format_time(WallTime(951'782'399s)) == "2000-02-28T23:59:59.000000000Z");
     CHECK(format_time(WallTime(951'782'400s)) == "2000-02-29T00:00:00.000000000Z");
 }

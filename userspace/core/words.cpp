@@ -1,4 +1,4 @@
-#include "config/words.hpp"
+#include "core/words.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -59,6 +59,10 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
     const auto found = nearest(word, candidates);
     return found.empty() ? std::string{} : fmt::format("did you mean {}?", quoted(found));
+}
+
+std::string in_brackets(const std::string& text) {
+    return text.empty() ? std::string{} : " (" + text + ")";
 }
 
 std::string printable(std::string_view text) {

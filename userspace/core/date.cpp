@@ -1,8 +1,7 @@
-#include "report/times.hpp"
+#include "core/date.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <optional>
 
@@ -23,7 +22,8 @@ std::optional<std::uint64_t> take_number(std::string_view& text, std::size_t lea
         ++count;
     if (count < least) return std::nullopt;
     std::uint64_t number = 0;
-    std::from_chars(text.data(), text.data() + count, number);
+    for (char digit : text.substr(0, count))
+        number = number * 10 + static_cast<std::uint64_t>(digit - '0');
     text.remove_prefix(count);
     return number;
 }

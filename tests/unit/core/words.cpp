@@ -1,6 +1,4 @@
-#include "config/words.hpp"
-
-#include "config/paths.hpp"
+#include "core/words.hpp"
 
 #include <array>
 
@@ -27,13 +25,7 @@ TEST_CASE("what is shown can neither move a cursor nor fill a screen") {
     CHECK(quoted(std::string(10'000, '\xbf')).size() < 20); // no beginning of a character anywhere
 }
 
-TEST_CASE("paths are compared without what does not matter in them") {
-    CHECK(plain_path("/etc//nezuban/./conf.d/a.toml") == "/etc/nezuban/conf.d/a.toml");
-    CHECK(plain_path("./a.toml") == "a.toml");
-    CHECK(plain_path("a/../b") == "a/../b");
-    CHECK(plain_path("/") == "/");
-    CHECK(relative_to("/etc/nezuban/nezuban.toml", "conf.d/*.toml") == "/etc/nezuban/conf.d/*.toml");
-    CHECK(relative_to("/etc/nezuban/nezuban.toml", "/opt/a.toml") == "/opt/a.toml");
-    CHECK(relative_to("nezuban.toml", "conf.d/*.toml") == "conf.d/*.toml");
-    CHECK(relative_to("/nezuban.toml", "a.toml") == "/a.toml");
+TEST_CASE("a hint is hung on in brackets, and nothing leaves nothing") {
+    CHECK(in_brackets("did you mean \"status\"?") == " (did you mean \"status\"?)");
+    CHECK(in_brackets("").empty());
 }

@@ -1,0 +1,16 @@
+#include "config/paths.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace nezuban;
+
+TEST_CASE("paths are compared without what does not matter in them") {
+    CHECK(plain_path("/etc//nezuban/./conf.d/a.toml") == "/etc/nezuban/conf.d/a.toml");
+    CHECK(plain_path("./a.toml") == "a.toml");
+    CHECK(plain_path("a/../b") == "a/../b");
+    CHECK(plain_path("/") == "/");
+    CHECK(relative_to("/etc/nezuban/nezuban.toml", "conf.d/*.toml") == "/etc/nezuban/conf.d/*.toml");
+    CHECK(relative_to("/etc/nezuban/nezuban.toml", "/opt/a.toml") == "/opt/a.toml");
+    CHECK(relative_to("nezuban.toml", "conf.d/*.toml") == "conf.d/*.toml");
+    CHECK(relative_to("/nezuban.toml", "a.toml") == "/a.toml");
+}
