@@ -20,6 +20,7 @@ namespace {
 // once.
 constexpr int comparison_share = 1000;
 constexpr Duration status_every = 10s;
+constexpr Duration retry_ready = 1s;
 constexpr Duration retry_comparison = 1s;
 
 } // namespace
@@ -122,8 +123,11 @@ void Daemon::on_timers(Time now) {
         alive_at_ = now_ + alive_every_;
     }
     if (seen_ && now_ >= status_at_) {
-        tell_status(summary(now_));
-        status_at_ = now_ + status_every;
+        if (ready_told_)
+            tell_status(summary(now_));
+        else
+            ready();
+        status_at_ = now_ + (ready_told_ ? status_every : retry_ready);
     }
 }
 
@@ -151,11 +155,16 @@ void Daemon::handle(const Event& event, Time time) {
         blind_.clear();
         compare_at_ = now_ + std::max(parts_.spec.daemon.reconcile, parts_.observer.last_cost() * comparison_share);
         if (!std::exchange(seen_, true)) {
-            tell_ready(summary(now_));
+            ready();
             parts_.store.log(Severity::info, summary(now_));
         }
     }
     if (!intents.empty()) carry_out(std::move(intents));
+}
+
+void Daemon::ready() {
+    ready_told_ = tell_ready(summary(now_));
+    if (!ready_told_) status_at_ = now_ + retry_ready;
 }
 
 std::string Daemon::summary(Time now) const {

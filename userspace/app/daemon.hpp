@@ -58,6 +58,7 @@ private:
     void on_timers(Time now);
     void handle(const Event& event, Time time);
     void finish();
+    void ready();
     [[nodiscard]] std::string summary(Time now) const;
 
     // daemon_act.cpp
@@ -89,6 +90,7 @@ private:
     std::optional<Time> alive_at_; // the next beat for the watchdog
     Duration alive_every_{};
     Time status_at_{};
+    bool ready_told_ = true;
     bool seen_ = false; // the first snapshot is complete
     bool busy_ = true;  // the observer has more at once
     std::vector<std::uint32_t> own_pids_;

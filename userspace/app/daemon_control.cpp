@@ -78,7 +78,7 @@ Response Daemon::reload() {
         response.lines.push_back(line);
     }
     if (!spec) {
-        tell_ready(summary(now_));
+        ready();
         response.ok = false;
         response.exit_code = exit_usage;
         response.error = parts_.config_path + " has errors; nothing was changed";
@@ -98,7 +98,7 @@ Response Daemon::reload() {
         response.lines.emplace_back("the other changes in [daemon] take effect when the daemon is restarted");
     if (changes.empty()) changes.emplace_back("no rule has changed");
     response.lines.insert(response.lines.end(), changes.begin(), changes.end());
-    tell_ready(summary(now_));
+    ready();
     return response;
 }
 

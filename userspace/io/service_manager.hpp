@@ -1,4 +1,5 @@
-// What systemd wants to know of a service of Type=notify(-reload). Without systemd all of this is silent.
+// What systemd wants to know of a service of Type=notify(-reload). Without systemd all of this is silent; nothing here
+// waits for it.
 #pragma once
 
 #include "core/time.hpp"
@@ -8,7 +9,8 @@
 
 namespace nezuban {
 
-void tell_ready(const std::string& status);
+// False: its queue is full, and it has to be told again.
+[[nodiscard]] bool tell_ready(const std::string& status);
 void tell_reloading(Time now); // followed by tell_ready
 void tell_stopping();
 void tell_status(const std::string& status);
