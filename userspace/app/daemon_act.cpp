@@ -9,8 +9,9 @@ namespace nezuban {
 
 namespace {
 
-// Sent before the ring is looked at again: 10 µs each, so observation waits for no more than a millisecond.
-constexpr std::size_t signals_a_turn = 64;
+// Sent before the ring is looked at again: 10 µs each, so observation waits for about a millisecond. More than a batch
+// of records asks for, or a backlog of signals would grow for as long as a storm lasts.
+constexpr std::size_t signals_a_turn = 128;
 
 } // namespace
 
