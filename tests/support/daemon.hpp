@@ -69,13 +69,11 @@ public:
     }
 
     // Returns when it says READY=1; throws with its log when it ends instead.
-    void start(std::vector<std::string> arguments = {}) {
-        std::vector<std::string> argv{nezuban_binary(), "run", "-c", config_};
-        argv.insert(argv.end(), arguments.begin(), arguments.end());
-        argv = logged(argv);
-        child_ = std::make_unique<Child>(argv, ChildOptions{.environment = {{"NOTIFY_SOCKET", dir_.file("notify")}},
-                                                            .directory = {},
-                                                            .own_errors = false});
+    void start(std::vector<std::pair<std::string, std::string>> environment = {}) {
+        environment.emplace_back("NOTIFY_SOCKET", dir_.file("notify"));
+        child_ = std::make_unique<Child>(
+            logged({nezuban_binary(), "run", "-c", config_}),
+            ChildOptions{.environment = std::move(environment), .directory = {}, .own_errors = false});
         try {
             notify_.await("READY=1", after(), child_->pidfd());
         } catch (const std::exception& error) {
@@ -128,7 +126,9 @@ public:
 private:
     // To a file, because nobody reads a pipe of it while the test waits for something else.
     [[nodiscard]] std::vector<std::string> logged(const std::vector<std::string>& argv) const {
-        std::vector<std::string> shell{"/bin/sh", "-c", "exec \"$@\" >>'" + dir_.file("log") + "' 2>&1", "sh"};
+        // WATCHDOG_PID as systemd would set it: it means nothing without WATCHDOG_USEC.
+        std::vector<std::string> shell{"/bin/sh", "-c",
+                                       "export WATCHDOG_PID=$$; exec \"$@\" >>'" + dir_.file("log") + "' 2>&1", "sh"};
         shell.insert(shell.end(), argv.begin(), argv.end());
         return shell;
     }

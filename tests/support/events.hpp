@@ -15,7 +15,7 @@ class Events {
 public:
     // Everything from the beginning of the history on.
     explicit Events(const Daemon& daemon)
-        : child_({nezuban_binary(), "events", "--json", "-f", "-c", daemon.config()}) {}
+        : child_({nezuban_binary(), "events", "--json", "-f", "-n", "1000000", "-c", daemon.config()}) {}
 
     nlohmann::json next(Deadline deadline = after()) {
         seen_.push_back(child_.read_line(deadline));

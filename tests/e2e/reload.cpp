@@ -1,0 +1,126 @@
+// Another configuration under a running daemon.
+#include "e2e/stage.hpp"
+
+#include <csignal>
+
+using namespace nezuban::test;
+
+namespace {
+
+bool has_line(const std::string& text, const std::string& line) {
+    return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("a bad configuration changes nothing, and each problem is located") {
+    NEEDS_DAEMON();
+    const auto name = fresh_name();
+    Daemon daemon(rule(name, "count.min = 0"));
+    daemon.start();
+
+    daemon.configure("[[process]]\nname = \"other\"\nmatch.com = \"x\"\ncount.min = -1\n");
+    const auto answer = daemon.ask({"reload"});
+
+    CHECK(answer.exit_code == 2);
+    const auto all = answer.out + answer.errors;
+    // Four lines of [daemon] are before it.
+    CHECK(all.find(daemon.config() + ":7:7: error: ") != std::string::npos);
+    CHECK(all.find("match.comm") != std::string::npos);
+    CHECK(all.find(daemon.config() + ":8:") != std::string::npos);
+    CHECK(status_of(daemon)["rules"].size() == 1);
+    CHECK(rule_status(daemon, name)["state"] == "ok");
+
+    // The same by signal: said in the log.
+    daemon.child().signal(SIGHUP);
+    daemon.notifications().await("RELOADING=1");
+    daemon.notifications().await("READY=1");
+    await_log(daemon, "nothing was changed");
+    CHECK(status_of(daemon)["rules"].size() == 1);
+}
+
+TEST_CASE("a good configuration is applied; rules that did not change keep what they know") {
+    NEEDS_DAEMON();
+    const auto kept = fresh_name();
+    const auto changed = fresh_name();
+    const auto dropped = fresh_name();
+    const auto added = fresh_name();
+    const TempDir dir;
+    const Leash leash(dir.file("leash"));
+    const auto keep = rule(kept, "restart.command = " + command(detached(kept, leash)) + "\nrestart.settle = \"0s\"");
+    Daemon daemon(keep + rule(changed, "count.min = 0") + rule(dropped, "count.min = 0"));
+    daemon.start();
+    Events events(daemon);
+    events.await(kept, "recovered");
+    const auto pid = only_pid(rule_status(daemon, kept));
+    auto service = start_program("nzidle", {"--name", added});
+
+    daemon.configure(keep + rule(changed, "count.min = 0\ncount.max = 7") + rule(added));
+    const auto answer = daemon.ask({"reload"});
+
+    CHECK(answer.exit_code == 0);
+    CHECK(has_line(answer.out, "+ " + added));
+    CHECK(has_line(answer.out, "- " + dropped));
+    CHECK(has_line(answer.out, "~ " + changed + ": count"));
+    CHECK(answer.out.find(kept) == std::string::npos);
+    events.await("", "reloaded");
+    const auto status = rule_status(daemon, kept);
+    CHECK(status["restart"]["attempts_used"] == 1);
+    CHECK(only_pid(status) == pid);
+    CHECK(rule_status(daemon, changed)["max"] == 7);
+    CHECK(daemon.ask({"status", dropped}).exit_code == 1);
+    const auto fresh = await_rule(daemon, added, [](const json& rule) { return rule["state"] == "ok"; });
+    CHECK(only_pid(fresh) == service.pid());
+
+    // The new rule is obeyed, and nothing was restarted meanwhile.
+    service.signal(SIGKILL);
+    events.await(added, "under");
+    CHECK(count_of(daemon, kept, "restart") == 1);
+}
+
+TEST_CASE("SIGHUP reloads, and the service manager is told") {
+    NEEDS_DAEMON();
+    const auto name = fresh_name();
+    const auto added = fresh_name();
+    Daemon daemon(rule(name, "count.min = 0"));
+    daemon.start();
+    Events events(daemon);
+
+    daemon.configure(rule(name, "count.min = 0") + rule(added, "count.min = 0"));
+    daemon.child().signal(SIGHUP);
+
+    const auto reloading = daemon.notifications().await("RELOADING=1");
+    CHECK(reloading.find("MONOTONIC_USEC=") != std::string::npos);
+    daemon.notifications().await("READY=1");
+    events.await("", "reloaded");
+    CHECK(status_of(daemon)["rules"].size() == 2);
+}
+
+TEST_CASE("a configuration that is the same changes nothing") {
+    NEEDS_DAEMON();
+    const auto name = fresh_name();
+    Daemon daemon(rule(name, "count.min = 0"));
+    daemon.start();
+
+    const auto answer = daemon.ask({"reload", "--json"});
+
+    CHECK(answer.exit_code == 0);
+    CHECK(json::parse(answer.out)["ok"] == true);
+    CHECK(daemon.ask({"reload"}).out.find("no rule has changed") != std::string::npos);
+}
+
+TEST_CASE("a configuration that is gone changes nothing") {
+    NEEDS_DAEMON();
+    const auto name = fresh_name();
+    Daemon daemon(rule(name, "count.min = 0"));
+    daemon.start();
+
+    std::filesystem::remove(daemon.config());
+    Child reload({nezuban_binary(), "reload", "--socket", daemon.socket(), "-c", daemon.config()},
+                 {.own_errors = true});
+    const auto errors = reload.errors().rest(after());
+
+    CHECK(reload.wait().exit_code == 2);
+    CHECK(errors.find(daemon.config()) != std::string::npos);
+    CHECK(status_of(daemon)["rules"].size() == 1);
+}
