@@ -160,6 +160,7 @@ void Commands::tell(CommandId id, Command& command, CommandEnded ended) {
 
 void Commands::on_child() {
     std::vector<CommandId> ids;
+    ids.reserve(commands_.size());
     for (const auto& [id, command] : commands_)
         ids.push_back(id);
     for (auto id : ids)

@@ -26,6 +26,11 @@ struct Message {
     std::vector<Fd> descriptors;
 };
 
+// An embedded NUL ends the string here, as it would at exec, and the count of strings stays right.
+std::string_view up_to_nul(const std::string& text) {
+    return std::string_view(text).substr(0, text.find('\0'));
+}
+
 Result<Message> encode(std::uint64_t token, SpawnRequest request) {
     if (request.argv.empty() || request.argv.front().empty()) return fail("a command without a program", EINVAL);
     if (request.extra.size() > zygote::extra_limit) return fail("too many descriptors for a command", EINVAL);
@@ -35,11 +40,10 @@ Result<Message> encode(std::uint64_t token, SpawnRequest request) {
                          .own = request.own ? 1U : 0U};
     Message message{.token = token};
     message.bytes.assign(reinterpret_cast<const char*>(&head), sizeof head);
-    // c_str: an embedded NUL ends the string here, as it would at exec, and the count of strings stays right.
     for (const auto& argument : request.argv)
-        message.bytes.append(argument.c_str()).push_back('\0');
+        message.bytes.append(up_to_nul(argument)).push_back('\0');
     for (const auto& [name, value] : request.environment) {
-        message.bytes.append(name.c_str()).append("=").append(value.c_str()).push_back('\0');
+        message.bytes.append(up_to_nul(name)).append("=").append(up_to_nul(value)).push_back('\0');
     }
     if (message.bytes.size() > zygote::message_limit) {
         return fail("arguments and environment of " + request.argv.front() + " are too long", E2BIG);
@@ -61,6 +65,7 @@ Result<Message> encode(std::uint64_t token, SpawnRequest request) {
 int send_message(int socket, const Message& message) {
     alignas(cmsghdr) std::array<char, CMSG_SPACE(zygote::descriptor_limit * sizeof(int))> control{};
     std::vector<int> numbers;
+    numbers.reserve(message.descriptors.size());
     for (const auto& fd : message.descriptors)
         numbers.push_back(fd.get());
     iovec piece{.iov_base = const_cast<char*>(message.bytes.data()), .iov_len = message.bytes.size()};

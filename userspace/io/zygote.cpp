@@ -104,6 +104,7 @@ void show_to_oom_killer() {
     errno = 0;
     if (::getpriority(PRIO_PROCESS, 0) < 0) ::setpriority(PRIO_PROCESS, 0, 0);
     std::vector<int> waiting;
+    waiting.reserve(command.descriptors.size());
     for (auto& fd : command.descriptors)
         waiting.push_back(::fcntl(fd.get(), F_DUPFD, out_of_the_way));
     ::dup2(waiting[0], STDIN_FILENO);
@@ -184,6 +185,7 @@ void serve(int socket) {
             reply.error = pid < 0 ? errno : 0;
             reply.pid = pid < 0 ? 0 : static_cast<std::uint32_t>(pid);
         }
+        command.descriptors.clear(); // before the answer: whoever gets it may rely on the command's end closing them
         while (::send(socket, &reply, sizeof reply, MSG_NOSIGNAL) < 0 && errno == EINTR) {
         }
     }

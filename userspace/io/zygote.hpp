@@ -6,7 +6,7 @@
 
 namespace nezuban::zygote {
 
-inline constexpr std::size_t message_limit = 120 * 1024; // well below the smallest usual socket buffer
+inline constexpr std::size_t message_limit = 120UL << 10U; // well below the smallest usual socket buffer
 inline constexpr std::size_t extra_limit = 4;
 inline constexpr std::size_t descriptor_limit = 2 + extra_limit; // input, output, extra
 

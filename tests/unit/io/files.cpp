@@ -4,6 +4,7 @@
 #include "spawning.hpp"
 
 #include <cerrno>
+#include <csignal>
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -54,14 +55,12 @@ TEST_CASE("a lock is held by one, who can be named, and by every duplicate of it
     CHECK(second.error().text == path + " is locked by process " + std::to_string(::getpid()));
 
     Spawning here;
-    SpawnRequest request{.argv = {"/bin/sh", "-c", "read line"}};
-    auto input = socket_pair().value();
-    request.input = std::move(input.first);
+    SpawnRequest request{.argv = {"sleep", "1000"}};
     request.extra.push_back(held.duplicate());
     auto spawned = here.wait_for(std::move(request));
     held.reset();
     CHECK_FALSE(lock_file(path, 0ms));
-    input.second.reset();
+    ::kill(static_cast<pid_t>(spawned.pid), SIGKILL);
     ::waitpid(static_cast<pid_t>(spawned.pid), nullptr, 0);
     CHECK(lock_file(path, 0ms));
 }

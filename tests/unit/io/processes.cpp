@@ -30,7 +30,8 @@ struct Sleeper {
         auto* handler = ::signal(SIGTERM, SIG_DFL); // the test framework's own would be inherited
         pid = ::fork();
         if (pid == 0) {
-            for (;;) ::pause();
+            for (;;)
+                ::pause();
         }
         ::signal(SIGTERM, handler);
         std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
@@ -139,12 +140,17 @@ TEST_CASE("signals are read from a descriptor, each once, and have names") {
     ::sigprocmask(SIG_BLOCK, nullptr, &before);
     {
         auto signals = SignalFd::open().value();
-        CHECK(signals.read().empty());
+        auto arrived = [&] { // but for the end of some earlier test's helper
+            auto all = signals.read();
+            std::erase(all, SIGCHLD);
+            return all.size();
+        };
+        CHECK(arrived() == 0);
         ::raise(SIGHUP);
         ::raise(SIGHUP);
         ::raise(SIGTERM);
-        CHECK(signals.read().size() == 2);
-        CHECK(signals.read().empty());
+        CHECK(arrived() == 2);
+        CHECK(arrived() == 0);
     }
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }
