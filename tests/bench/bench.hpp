@@ -1,9 +1,11 @@
-// Many samples of one thing, told as median and spread; and one thing against another of the same run, told as a ratio.
+// Many samples of one thing, told as median and spread; one thing against another of the same run, told as a ratio; and
+// what has a bar, told as a line that scripts/bench collects into a table.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <ctime>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +13,15 @@
 #include <fmt/format.h>
 
 namespace nezuban::bench {
+
+inline long long monotonic_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+inline double ms_since(long long begin_ns) {
+    return static_cast<double>(monotonic_ns() - begin_ns) / 1e6;
+}
 
 class Series {
 public:
@@ -39,6 +50,9 @@ public:
     [[nodiscard]] double median() const {
         return quantile(0.5);
     }
+    [[nodiscard]] double max() const {
+        return quantile(1);
+    }
 
 private:
     std::string name_;
@@ -47,25 +61,41 @@ private:
 };
 
 inline void print_title(const std::string& title) {
-    fmt::print("\n{}\n{:<44} {:>6} {:>11} {:>11} {:>11} {:>11}\n", title, "", "n", "p10", "median", "p90", "p99");
+    fmt::print("\n{}\n{:<44} {:>6} {:>10} {:>10} {:>10} {:>10} {:>10}\n", title, "", "n", "p10", "median", "p90", "p99",
+               "max");
 }
 
 inline void print(const Series& series) {
-    fmt::print("{:<44} {:>6} {:>11.1f} {:>11.1f} {:>11.1f} {:>11.1f} {}\n", series.name(), series.size(),
-               series.quantile(0.1), series.median(), series.quantile(0.9), series.quantile(0.99), series.unit());
+    fmt::print("{:<44} {:>6} {:>10.1f} {:>10.1f} {:>10.1f} {:>10.1f} {:>10.1f} {}\n", series.name(), series.size(),
+               series.quantile(0.1), series.median(), series.quantile(0.9), series.quantile(0.99), series.max(),
+               series.unit());
 }
 
-// bar: what it must reach, as in "at most 3.00"; scripts/bench collects these lines.
-inline void print_ratio(const Series& subject, const Series& baseline, double at_most) {
+// How far the middle eight tenths of the samples lie apart.
+inline std::string spread_of(const Series& series) {
+    return fmt::format("p10–p90 {:.4g}–{:.4g} {}, n = {}", series.quantile(0.1), series.quantile(0.9), series.unit(),
+                       series.size());
+}
+
+// A row of the table at the end of scripts/bench.
+inline void print_row(const std::string& what, const std::string& figure, const std::string& spread,
+                      const std::string& bar, bool reached) {
+    fmt::print("bar: {} | {} | {} | {} | {}\n", what, figure, spread, bar, reached ? "yes" : "**no**");
+}
+
+inline void print_ratio(const std::string& what, const Series& subject, const Series& baseline, double at_most) {
     const double ratio = baseline.median() > 0 ? subject.median() / baseline.median() : 0;
-    fmt::print("ratio: {} / {} = {:.3f} (bar: at most {:.3f}: {})\n", subject.name(), baseline.name(), ratio, at_most,
-               ratio <= at_most ? "reached" : "MISSED");
+    print_row(
+        what,
+        fmt::format("{:.3g}× ({:.4g} against {:.4g} {})", ratio, subject.median(), baseline.median(), subject.unit()),
+        fmt::format("{}; baseline {}", spread_of(subject), spread_of(baseline)), fmt::format("≤ {:.3g}×", at_most),
+        baseline.size() > 0 && ratio <= at_most);
 }
 
-// A number with a bar of its own.
-inline void print_bar(const std::string& what, double value, double at_most, const std::string& unit) {
-    fmt::print("value: {} = {:.3f} {} (bar: at most {:.3f}: {})\n", what, value, unit, at_most,
-               value <= at_most ? "reached" : "MISSED");
+inline void print_bar(const std::string& what, double value, const std::string& unit, const std::string& spread,
+                      double at_most) {
+    print_row(what, fmt::format("{:.4g} {}", value, unit), spread, fmt::format("≤ {:.4g} {}", at_most, unit),
+              value <= at_most);
 }
 
 } // namespace nezuban::bench

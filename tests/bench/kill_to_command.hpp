@@ -5,20 +5,14 @@
 #include "../support/child.hpp"
 #include "../support/leash.hpp"
 #include "../support/temp_dir.hpp"
+#include "bench.hpp"
 
-#include <ctime>
 #include <string>
 #include <vector>
 
 #include <spawn.h>
 
 namespace nezuban::bench {
-
-inline long long monotonic_ns() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
 
 // The named pipe that nzmark writes to.
 class Mark {

@@ -16,26 +16,32 @@ struct ProcScan {
     std::size_t bytes = 0;
 };
 
-// Relative to the open /proc and without formatting: as fast as plain reading gets.
+template <typename Each> void for_each_pid(Each each) {
+    DIR* proc = ::opendir("/proc");
+    if (proc == nullptr) return;
+    while (const dirent* entry = ::readdir(proc)) {
+        if (std::isdigit(static_cast<unsigned char>(entry->d_name[0])) != 0) each(std::string(entry->d_name));
+    }
+    ::closedir(proc);
+}
+
+// Relative to the open /proc and without formatting or parsing: as fast as plain reading gets.
 inline ProcScan scan_proc() {
     ProcScan scan;
-    DIR* proc = ::opendir("/proc");
-    if (proc == nullptr) return scan;
-    const int at = ::dirfd(proc);
+    const int at = ::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     char buffer[16384];
-    while (const dirent* entry = ::readdir(proc)) {
-        if (std::isdigit(static_cast<unsigned char>(entry->d_name[0])) == 0) continue;
+    for_each_pid([&](const std::string& pid) {
         bool whole = true;
         for (const char* file : {"/stat", "/status", "/cmdline"}) {
-            const int fd = ::openat(at, (std::string(entry->d_name) + file).c_str(), O_RDONLY | O_CLOEXEC);
+            const int fd = ::openat(at, (pid + file).c_str(), O_RDONLY | O_CLOEXEC);
             const ssize_t got = fd >= 0 ? ::read(fd, buffer, sizeof buffer) : -1;
             if (fd >= 0) ::close(fd);
             whole = whole && got >= 0; // gone meanwhile
             if (got > 0) scan.bytes += static_cast<std::size_t>(got);
         }
         scan.processes += whole ? 1 : 0;
-    }
-    ::closedir(proc);
+    });
+    ::close(at);
     return scan;
 }
 
