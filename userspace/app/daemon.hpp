@@ -53,6 +53,8 @@ private:
     // daemon.cpp
     Result<void> open();
     Result<void> turn();
+    void observe();
+    void catch_up();
     [[nodiscard]] Time next_deadline() const;
     void on_signals();
     void on_timers(Time now);

@@ -12,6 +12,10 @@ namespace {
 // storm, this is how many are too many meanwhile.
 constexpr std::size_t batch = 64;
 
+// A comparison waits until the ring was empty once: a fork in its backlog whose exit was lost would be older than the
+// list, and yet look as if it had been born while the list was read. So many batches are more than the ring can hold.
+constexpr std::size_t longest_wait = 1000;
+
 } // namespace
 
 Observer::Observer(Lifecycle lifecycle, Snapshot snapshot)
@@ -35,21 +39,25 @@ void Observer::tell(Event event, Time time, const Ends& ends) {
 }
 
 Result<bool> Observer::work(const Ends& ends) {
+    // First of all: what comes after a loss must not be judged as if nothing were missing.
+    if (const auto lost = lifecycle_.take_losses()) ends.event(*lost, monotonic_now());
     const auto drained =
         lifecycle_.drain(batch, [&](Stamped stamped) { tell(std::move(stamped.event), stamped.time, ends); });
-    if (const auto lost = lifecycle_.take_losses()) ends.event(*lost, monotonic_now());
+    backlog_ = drained == batch;
+    waited_ = wanted_ && backlog_ ? waited_ + 1 : 0;
+    const bool may_begin = wanted_ && (!backlog_ || waited_ > longest_wait);
 
-    if (phase_ == Phase::draining && drained < batch) {
+    if (phase_ == Phase::draining && !backlog_) {
         phase_ = Phase::idle;
         cost_ = spent_;
         ends.event(SnapshotEnded{.complete = true}, monotonic_now());
-    } else if (phase_ != Phase::draining && (wanted_ || phase_ == Phase::reading)) {
+    } else if (phase_ == Phase::reading || (phase_ == Phase::idle && may_begin)) {
         const auto began = monotonic_now();
         auto read = read_list(ends);
         spent_ += monotonic_now() - began;
         if (!read) return std::unexpected(read.error());
     }
-    return drained == batch || comparing();
+    return backlog_ || comparing();
 }
 
 Result<void> Observer::read_list(const Ends& ends) {

@@ -11,6 +11,7 @@
 #include "probe/lifecycle.hpp"
 #include "probe/snapshot.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -34,6 +35,10 @@ public:
     void compare();
     [[nodiscard]] bool comparing() const {
         return phase_ != Phase::idle || wanted_;
+    }
+    // The ring held more than the last call of work took.
+    [[nodiscard]] bool backlog() const {
+        return backlog_;
     }
     // From begin to end of the last whole pass, without what others did in between.
     [[nodiscard]] Duration last_cost() const {
@@ -60,6 +65,8 @@ private:
     Enricher enricher_;
     Phase phase_ = Phase::idle;
     bool wanted_ = false;
+    bool backlog_ = false;
+    std::size_t waited_ = 0; // batches, for an empty ring
     Duration spent_{};
     Duration cost_{};
 };

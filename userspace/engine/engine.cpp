@@ -19,6 +19,7 @@ namespace {
 // While records are being lost the table may be wrong, and nothing is judged by it, until a snapshot has put it
 // right. A storm that never lets a snapshot end without a loss must not blind us for longer than this.
 constexpr Duration longest_distrust = 1s;
+constexpr Duration one_telling = 1s;
 constexpr Duration resync_pause = 100ms;
 
 std::string what_differs(const RuleSpec& before, const RuleSpec& after) {
@@ -58,6 +59,8 @@ struct Engine::State {
 
     std::uint64_t events_received = 0;
     std::uint64_t events_lost = 0;
+    EventsLost losses_untold;
+    std::optional<Time> losses_told_at;
     std::uint64_t resyncs = 0;
 
     void touch(Watch* watch) {
@@ -171,6 +174,7 @@ struct Engine::State {
         }
         if (repairing) {
             ++resyncs;
+            tell_losses(turn);
             report(Happening::resync,
                    fmt::format("compared with the kernel after a loss: {} processes found, {} gone", found, missed),
                    turn);
@@ -200,10 +204,10 @@ struct Engine::State {
         lost_in_snapshot = true;
         if (trusted) distrust_since = turn.now;
         trusted = false;
-        report(Happening::lost_events,
-               fmt::format("the ring was full: {} fork, {} exec, {} exit and {} change records lost", event.by_kind[0],
-                           event.by_kind[1], event.by_kind[2], event.by_kind[3]),
-               turn);
+        for (std::size_t kind = 0; kind < event.by_kind.size(); ++kind) {
+            losses_untold.by_kind[kind] += event.by_kind[kind];
+        }
+        if (!losses_told_at || turn.now - *losses_told_at >= one_telling) tell_losses(turn);
         if (!in_snapshot) turn.out.emplace_back(Resync{"records were lost"});
     }
 
@@ -228,6 +232,17 @@ struct Engine::State {
             watch->signal_sent(event, turn);
             touch(watch);
         }
+    }
+
+    // At once, but a storm that loses records all the time is one line a second.
+    void tell_losses(Turn& turn) {
+        const auto lost = std::exchange(losses_untold, {});
+        if (lost.total() == 0) return;
+        losses_told_at = turn.now;
+        report(Happening::lost_events,
+               fmt::format("the ring was full: {} fork, {} exec, {} exit and {} change records lost", lost.by_kind[0],
+                           lost.by_kind[1], lost.by_kind[2], lost.by_kind[3]),
+               turn);
     }
 
     [[nodiscard]] bool may_judge() const {
