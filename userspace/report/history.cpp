@@ -1,9 +1,9 @@
 #include "report/history.hpp"
 
+#include "core/date.hpp"
 #include "io/clock.hpp"
 #include "io/files.hpp"
 #include "report/sqlite.hpp"
-#include "core/date.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -208,9 +208,12 @@ Result<History> History::open_for_reading(const std::string& path) {
     for (auto mode : {Database::Mode::read, Database::Mode::read_frozen}) {
         database = Database::open(path, mode);
         if (database) {
-            auto version = database->number("PRAGMA user_version");
+            // In this order: somebody may create them just now, both at once.
             auto tables = database->number("SELECT count(*) FROM sqlite_master");
+            auto version = database->number("PRAGMA user_version");
             if (version && tables && *version == schema_version) break;
+            if (version && tables && *version == 0 && *tables == 0)
+                return fail("there is no history at " + path + " yet", ENOENT);
             if (version && tables) return fail(path + " is of another version of nezuban", EILSEQ);
             database = std::unexpected((version ? tables : version).error().in("reading " + path));
         }

@@ -75,6 +75,14 @@ TEST_CASE("it is read while it is written, while the writer is down, and not bef
     CHECK(seconds_in(History::open_for_writing(path, mebibyte).value().query({})) == std::vector<long>{1, 2});
 }
 
+TEST_CASE("a file that is only about to become a history is none yet") {
+    const Scratch scratch;
+    const auto path = scratch.write("history.db", "");
+    CHECK(History::open_for_reading(path).error().number == ENOENT);
+    CHECK(History::open_for_writing(path, 1U << 20U));
+    CHECK(History::open_for_reading(path));
+}
+
 TEST_CASE("the death of the writer at any moment loses nothing that was written") {
     Scratch scratch;
     auto path = scratch / "history.db";
