@@ -55,6 +55,26 @@ TEST_CASE("killed while a restart is under way: its command goes on, and the att
     CHECK(count_of(daemon, name, "restart") == 1);
 }
 
+TEST_CASE("killed while the next attempt waits for its time: it waits again instead of trying at once") {
+    NEEDS_DAEMON();
+    const auto name = fresh_name();
+    Daemon daemon(rule(name, "restart.command = [\"/bin/false\"]\nrestart.settle = \"0s\"\n"
+                             "restart.delay = \"1h\"\nrestart.delay_max = \"2h\""));
+    daemon.start();
+    Events events(daemon);
+    events.await(name, "restart_failed");
+    CHECK_FALSE(rule_status(daemon, name)["restart"]["next_at"].is_null());
+
+    daemon.stop(SIGKILL);
+    daemon.start();
+
+    const auto status = rule_status(daemon, name);
+    CHECK(status["state"] == "restarting");
+    CHECK(status["restart"]["attempts_used"] == 1);
+    CHECK_FALSE(status["restart"]["next_at"].is_null());
+    CHECK(count_of(daemon, name, "restart") == 1);
+}
+
 TEST_CASE("pauses survive the daemon's death, and end only by resume") {
     NEEDS_DAEMON();
     const auto name = fresh_name();

@@ -38,4 +38,8 @@ TEST_CASE("a service manager that doesn't listen blocks nobody") {
         REQUIRE(daemon.ask({"reload"}).exit_code == 0);
 
     CHECK(rule_status(daemon, name)["state"] == "ok");
+
+    // When it listens again it learns that the last reload is over: of twelve such words no more than five fit.
+    for (int word = 0; word < 6; ++word)
+        daemon.notifications().await("READY=1");
 }

@@ -84,11 +84,11 @@ TEST_CASE("a start command that is the service itself lives on, beyond its time-
     const std::string serve =
         "exec <$1; echo up >$2; while read -r word; do echo \"heard $word\"; echo \"$word\" >$2; done";
     Daemon daemon("[[process]]\nname = \"" + name + "\"\nmatch.args = [\"" + tag + "\"]\nrestart.settle = \"0s\"\n"
-                  + "restart.timeout = \"300ms\"\nrestart.start = "
+                  + "restart.timeout = \"2s\"\nrestart.start = "
                   + script(serve, {leash.path(), mail.path(), tag})
                   // and a command that does run into its later time-out.
                   + "\n"
-                  + rule(slow, "restart.timeout = \"1s\"\nrestart.attempts = 1\nrestart.command = "
+                  + rule(slow, "restart.timeout = \"3s\"\nrestart.attempts = 1\nrestart.command = "
                                    + command({program("nzidle"), "--leash", other.path()})));
     daemon.start();
     Events events(daemon);
