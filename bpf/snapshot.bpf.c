@@ -21,7 +21,8 @@ int dump_processes(struct bpf_iter__task *ctx)
 	if (!task || task->pid != task->tgid)
 		return 0;
 	fill_task(&out, task);
-	/* Asked only of a leader that is on its way out: signal_struct is a cache line that nothing else here needs. */
+	/* Asked only of a leader that is on its way out: signal_struct is a cache line that nothing else here
+	 * needs. */
 	if (task->flags & PF_EXITING && task->signal->live.counter == 0) {
 		out.flags |= NZ_TASK_DYING;
 		if (task->exit_state)

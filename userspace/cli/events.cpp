@@ -1,11 +1,11 @@
 #include "cli/verbs.hpp"
+#include "core/date.hpp"
 #include "core/incident.hpp"
 #include "io/clock.hpp"
 #include "io/watch_file.hpp"
 #include "report/history.hpp"
 #include "report/incident_json.hpp"
 #include "report/state_dir.hpp"
-#include "core/date.hpp"
 
 #include <algorithm>
 #include <cerrno>

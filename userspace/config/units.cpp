@@ -1,7 +1,7 @@
 #include "config/units.hpp"
 
-#include "core/words.hpp"
 #include "core/signal_names.hpp"
+#include "core/words.hpp"
 
 #include <algorithm>
 #include <array>

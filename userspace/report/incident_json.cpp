@@ -1,7 +1,7 @@
 #include "report/incident_json.hpp"
 
-#include "core/signal_names.hpp"
 #include "core/date.hpp"
+#include "core/signal_names.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -14,8 +14,7 @@ using namespace std::string_literals;
 namespace {
 
 nz_task scand() {
-    nz_task task{
-        .start_ns = 5'000'000'000, .cgroup_key = 77, .pid = 4711, .ppid = 1, .uid = 33, .gid = 34};
+    nz_task task{.start_ns = 5'000'000'000, .cgroup_key = 77, .pid = 4711, .ppid = 1, .uid = 33, .gid = 34};
     std::strcpy(task.comm, "scand");
     return task;
 }
