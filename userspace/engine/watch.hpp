@@ -1,6 +1,7 @@
 // One rule at work: whom it counts, what it judges, what it has done about it.
 //
-//   enter/leave  ->  judge  ->  react: report, end the excess, restart (watch_restart.cpp), escalate
+//   enter, leave (watch.cpp)  ->  judge, react (watch_judge.cpp)  ->  restart, escalate (watch_restart.cpp)
+//   and besides: what is told (watch_tell.cpp), what the operator wants (watch_operator.cpp)
 #pragma once
 
 #include "core/event.hpp"
@@ -134,7 +135,7 @@ private:
         std::optional<Time> held_since; // since then
     };
 
-    // watch.cpp
+    // watch.cpp, watch_judge.cpp, watch_tell.cpp
     std::string value_of(const Process& process) const; // of count.per
     [[nodiscard]] Limits limits() const;
     void judge(const std::string& value, Bucket& bucket, Turn& turn);

@@ -1,0 +1,90 @@
+// A new configuration under a running engine.
+#include "engine/state.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace nezuban {
+
+namespace {
+
+std::string what_differs(const RuleSpec& before, const RuleSpec& after) {
+    std::vector<std::string_view> keys;
+    if (!(before.match == after.match)) keys.emplace_back("match");
+    if (!(before.count == after.count)) keys.emplace_back("count");
+    if (!(before.hang == after.hang)) keys.emplace_back("hang");
+    if (before.required != after.required) keys.emplace_back("requires");
+    if (!(before.restart == after.restart)) keys.emplace_back("restart");
+    if (!(before.escalate == after.escalate)) keys.emplace_back("escalate");
+    if (before.notify_command != after.notify_command) keys.emplace_back("notify");
+    return fmt::format("{}", fmt::join(keys, ", "));
+}
+
+} // namespace
+
+std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector<GroupSpec> groups, Time now,
+                                        Intents& out) {
+    Turn turn{.desk = state_->desk, .now = now, .out = out};
+    std::vector<std::string> changes;
+    std::vector<std::unique_ptr<Watch>> next;
+    auto& old = state_->watches;
+    for (auto& rule : rules) {
+        const auto known =
+            std::ranges::find_if(old, [&](const auto& watch) { return watch && watch->spec().name == rule.name; });
+        if (known != old.end() && (*known)->spec() == rule) {
+            next.push_back(std::move(*known));
+            continue;
+        }
+        changes.push_back(known == old.end()
+                              ? "+ " + rule.name
+                              : fmt::format("~ {}: {}", rule.name, what_differs((*known)->spec(), rule)));
+        next.push_back(std::make_unique<Watch>(std::move(rule)));
+        // What the operator said of it holds for its new text too; what was counted and tried does not.
+        if (known != old.end()) {
+            auto memory = (*known)->memory();
+            next.back()->restore({.rule = memory.rule,
+                                  .attempts = {},
+                                  .exhausted_reason = {},
+                                  .paused = memory.paused,
+                                  .paused_until = memory.paused_until});
+            out.emplace_back(Remember{next.back()->memory()});
+            next.back()->await((*known)->outstanding(), turn);
+        }
+    }
+    std::set<const Watch*> dropped;
+    for (const auto& watch : old) {
+        if (!watch) continue;
+        dropped.insert(watch.get());
+        const bool replaced =
+            std::ranges::any_of(next, [&](const auto& other) { return other->spec().name == watch->spec().name; });
+        if (!replaced) {
+            changes.push_back("- " + watch->spec().name);
+            out.emplace_back(Remember{{.rule = watch->spec().name, .attempts = {}, .exhausted_reason = {}}});
+        }
+    }
+    if (!(state_->groups == groups)) changes.emplace_back("~ groups");
+    state_->set_groups(std::move(groups));
+
+    std::erase_if(state_->desk.restarts, [&](const auto& pair) { return dropped.contains(pair.second); });
+    std::erase_if(state_->touched, [&](const Watch* watch) { return dropped.contains(watch); });
+    const auto gone = std::move(old);
+    state_->watches = std::move(next);
+    state_->rebuild_index();
+    // Who belongs to the new rules: what is known now counts at once, what has to be read comes with the snapshot.
+    state_->desk.table.for_each([&](ProcessTable::Entry& entry) {
+        std::erase_if(entry.watches, [&](const Watch* watch) { return dropped.contains(watch); });
+        const Process before = entry.process;
+        state_->rematch(entry, &before, Watch::Entry::known, turn);
+    });
+    if (!changes.empty()) {
+        State::report(Happening::reloaded, fmt::format("{}", fmt::join(changes, ", ")), turn);
+        out.emplace_back(Resync{"the configuration has changed"});
+    }
+    return changes;
+}
+
+} // namespace nezuban

@@ -1,0 +1,149 @@
+// Who comes, changes and goes, and what the shell answered.
+#include "engine/state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace nezuban {
+
+void Engine::State::touch(Watch* watch) {
+    if (std::ranges::find(touched, watch) == touched.end()) touched.push_back(watch);
+}
+
+void Engine::State::rematch(ProcessTable::Entry& entry, const Process* before, Watch::Entry how, Turn& turn) {
+    std::vector<Watch*> now;
+    if (!entry.embryo) index.matching(entry.process, now);
+    for (auto* watch : entry.watches) {
+        const bool stays = std::ranges::find(now, watch) != now.end();
+        if (stays && !watch->moved(*before, entry.process)) continue;
+        watch->leave(*before, turn);
+        if (stays) watch->enter(entry.process, Watch::Entry::known, turn);
+        touch(watch);
+    }
+    for (auto* watch : now) {
+        if (std::ranges::find(entry.watches, watch) != entry.watches.end()) continue;
+        watch->enter(entry.process, how, turn);
+        touch(watch);
+    }
+    entry.watches = std::move(now);
+}
+
+void Engine::State::put(Process process, Watch::Entry how, Program program, Turn& turn) {
+    auto* known = desk.table.find(process.id);
+    if (known == nullptr) {
+        rematch(desk.table.put(std::move(process)), nullptr, how, turn);
+        return;
+    }
+    const Process before = known->process;
+    if (program == Program::other) ProcessTable::forget_program(*known);
+    rematch(desk.table.put(std::move(process)), &before, how, turn);
+}
+
+void Engine::State::remove(const Identity& id, const Cause& cause, Turn& turn) {
+    if (auto* entry = desk.table.find(id)) {
+        for (auto* watch : entry->watches) {
+            watch->lose(entry->process, cause, turn);
+            touch(watch);
+        }
+    }
+    desk.table.remove(id); // also who is unknown: a snapshot must not bring him in
+}
+
+void Engine::State::on(const Forked& event, Turn& turn) {
+    if (desk.table.find(event.child.id) != nullptr) return; // the snapshot was faster
+    rematch(desk.table.put_child(event), nullptr, Watch::Entry::forked, turn);
+}
+
+void Engine::State::on(const Execed& event, Turn& turn) {
+    put(event.process, Watch::Entry::known, Program::other, turn);
+}
+
+void Engine::State::on(const Changed& event, Turn& turn) {
+    // Never brings anybody in: a cgroup that is emptied moves the dead as well.
+    if (desk.table.find(event.process.id) != nullptr) put(event.process, Watch::Entry::known, Program::same, turn);
+}
+
+void Engine::State::on(const Exited& event, Turn& turn) {
+    remove(event.id, event.cause, turn);
+}
+
+void Engine::State::on(const CommandStarted& event, Turn& turn) {
+    const auto found_watch = desk.restarts.find(event.id);
+    if (found_watch == desk.restarts.end()) return;
+    auto* watch = found_watch->second;
+    watch->command_started(event, turn);
+    touch(watch);
+}
+
+void Engine::State::on(const CommandEnded& event, Turn& turn) {
+    const auto found_watch = desk.restarts.find(event.id);
+    if (found_watch == desk.restarts.end()) return;
+    auto* watch = found_watch->second;
+    watch->command_ended(event, turn);
+    touch(watch);
+}
+
+void Engine::State::on(const SignalSent& event, Turn& turn) {
+    const auto* entry = desk.table.find(event.id);
+    if (entry == nullptr) return;
+    for (auto* watch : entry->watches) {
+        watch->signal_sent(event, turn);
+        touch(watch);
+    }
+}
+
+bool Engine::State::may_judge() const {
+    return synced && trusted;
+}
+
+void Engine::State::judge_touched(Turn& turn) {
+    // A judgement may touch nobody else: rules meet only in the events that their actions cause.
+    for (auto* watch : std::exchange(touched, {})) {
+        watch->judge(turn);
+    }
+}
+
+void Engine::State::report(Happening happening, std::string reason, Turn& turn) {
+    turn.out.emplace_back(Report{{.time = turn.now, .happening = happening, .reason = std::move(reason)}});
+}
+
+void Engine::State::set_groups(std::vector<GroupSpec> specs) {
+    groups = std::move(specs);
+    desk.group_of.clear();
+    for (const auto& group : groups) {
+        for (const auto& member : group.members) {
+            desk.group_of[member] = group.name;
+        }
+    }
+}
+
+void Engine::State::rebuild_index() {
+    index = RuleIndex();
+    for (auto& watch : watches) {
+        index.add(watch.get());
+    }
+}
+
+Result<std::vector<Watch*>> Engine::State::named(std::string_view name) {
+    std::vector<Watch*> out;
+    for (const auto& group : groups) {
+        if (group.name != name) continue;
+        for (const auto& member : group.members) {
+            for (auto& watch : watches) {
+                if (watch->spec().name == member) out.push_back(watch.get());
+            }
+        }
+        return out;
+    }
+    std::vector<std::string> known;
+    for (auto& watch : watches) {
+        if (watch->spec().name == name) return std::vector{watch.get()};
+        known.push_back(watch->spec().name);
+    }
+    return fail(fmt::format("no rule or group is named {:?}; known are: {}", name, fmt::join(known, ", ")));
+}
+
+} // namespace nezuban

@@ -1,0 +1,214 @@
+// From counts to incidents, and what is done about too many.
+#include "engine/tell.hpp"
+#include "engine/watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+namespace {
+
+std::optional<Time> earlier(std::optional<Time> a, std::optional<Time> b) {
+    if (!a) return b;
+    if (!b) return a;
+    return std::min(*a, *b);
+}
+
+} // namespace
+
+void Watch::judge(Turn& turn) {
+    if (paused_until_ && *paused_until_ <= turn.now) resume(turn, "the pause has ended");
+    flush_tellings(turn);
+    if (!judging_) return;
+    // Once more when the plan has come to an end: what it kept from being done is due now. Each time takes the plan
+    // further, to where it waits for something or is exhausted.
+    wake(turn.now);
+    do {
+        again_ = false;
+        for (const auto& value : std::exchange(restless_, {})) {
+            const auto bucket = buckets_.find(value);
+            if (bucket != buckets_.end()) judge(value, bucket->second, turn);
+        }
+        advance_plan(turn);
+    } while (again_);
+    forget(turn);
+}
+
+// The delay starts anew when it was healthy for long enough, whoever mended it. How long it had been before the daemon
+// died is not known: then the time starts anew as well.
+void Watch::forget(Turn& turn) {
+    if (budget_.in_a_row() == 0) {
+        forget_at_.reset();
+        return;
+    }
+    const bool healthy = !mending() && std::ranges::all_of(buckets_, [](const auto& pair) {
+        const auto& judgement = pair.second.judgement;
+        return judgement.range() == Range::in && judgement.told() == Range::in;
+    });
+    if (!healthy) {
+        forget_at_.reset();
+        return;
+    }
+    if (!forget_at_) forget_at_ = turn.now + spec_.restart.forget;
+    if (*forget_at_ > turn.now) return;
+    forget_at_.reset();
+    budget_.forget_streak();
+    remember(turn);
+}
+
+void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
+    bucket.census.mature(turn.now);
+    const auto count = bucket.census.count();
+    // A value of count.per exists as long as somebody has it.
+    if (spec_.count.per && count == 0 && bucket.judgement.told() == Range::in) {
+        buckets_.erase(value);
+        return;
+    }
+    auto range = limits();
+    if (spec_.count.per && count == 0) range.min = 0;
+    const auto for_max = range.max ? bucket.census.judged_for_max(*range.max) : count;
+    const auto change = bucket.judgement.update(count, for_max, range, mending(), turn.now);
+
+    if (change == Judgement::Change::began) begin_incident(value, bucket, turn);
+    if (change == Judgement::Change::ended) {
+        bucket.acted = false;
+        auto over =
+            incident(Happening::recovered,
+                     fmt::format("{} running again within the limits for {}", count, tell(spec_.restart.settle)), turn);
+        over.count = count;
+        if (!value.empty()) over.evidence.emplace_back("value", value);
+        report(std::move(over), turn);
+        if (spec_.count.per && count == 0) {
+            buckets_.erase(value);
+            return;
+        }
+    }
+    // By state, not by change: what could not be done while paused, exhausted or under repair is done now.
+    const bool open = bucket.judgement.told() != Range::in && bucket.judgement.told() == bucket.judgement.range();
+    if (open && !paused_) react(value, bucket, turn);
+    auto next = earlier(bucket.judgement.due(range, mending()), bucket.census.next_maturity());
+    // Whether they may be ended changes with other rules, of which this one hears nothing.
+    const bool holding_down =
+        open && !paused_ && spec_.count.over == Over::stop_newest && bucket.judgement.told() == Range::over;
+    if (holding_down) next = earlier(next, bucket.census.next_asking());
+    if (next) wake_at(value, bucket, *next);
+}
+
+// One timer a bucket, and not moved when what it waits for moves away: then it rings in vain, once.
+void Watch::wake_at(const std::string& value, Bucket& bucket, Time time) {
+    if (bucket.timer && *bucket.timer <= time) return;
+    bucket.timer = time;
+    timers_.emplace(time, value);
+}
+
+void Watch::wake(Time now) {
+    while (!timers_.empty() && timers_.begin()->first <= now) {
+        const auto value = std::move(timers_.extract(timers_.begin()).mapped());
+        const auto bucket = buckets_.find(value);
+        if (bucket == buckets_.end()) continue;
+        bucket->second.timer.reset();
+        restless_.insert(value);
+    }
+}
+
+void Watch::begin_incident(const std::string& value, Bucket& bucket, Turn& turn) {
+    const bool under = bucket.judgement.told() == Range::under;
+    const auto count = bucket.census.count();
+    std::string reason = under ? tell_under(count, spec_.count.min) : tell_over(count, *spec_.count.max);
+    if (!value.empty()) reason = value + ": " + reason;
+    if (under && !last_loss_.empty()) reason += "; " + last_loss_;
+    if (under && last_loss_.empty() && count == 0) reason += "; none has been seen since the watch began";
+    bucket.acted = false;
+    bucket.reason = reason;
+
+    auto told = incident(under ? Happening::under : Happening::over, std::move(reason), turn);
+    told.count = count;
+    if (!value.empty()) told.evidence.emplace_back("value", value);
+    report(std::move(told), turn);
+}
+
+void Watch::react(const std::string& value, Bucket& bucket, Turn& turn) {
+    if (bucket.judgement.told() == Range::over) {
+        if (spec_.count.over == Over::stop_newest) hold_down(value, bucket, turn);
+        if (spec_.count.over == Over::run && !bucket.acted) {
+            bucket.acted = true;
+            run(spec_.count.over_command, incident(Happening::over, bucket.reason, turn), "over", turn);
+        }
+        if (spec_.count.over != Over::restart) return;
+    }
+    if (mending() || exhausted_) return;
+    if (spec_.restart.possible()) {
+        begin_plan(bucket.reason, turn);
+    } else if (!bucket.acted) {
+        bucket.acted = true;
+        if (spec_.escalate.action != EscalateAction::report) escalate(bucket.reason, turn);
+    }
+}
+
+void Watch::hold_down(const std::string& value, Bucket& bucket, Turn& turn) {
+    const auto excess =
+        bucket.census.take_excess(*spec_.count.max, [&](const Identity& id) { return may_end(id, turn); }, turn.now);
+    if (excess.empty()) return;
+    for (const auto& id : excess) {
+        turn.out.emplace_back(Signal{.id = id, .signal = 9});
+    }
+    stopped_excess_ += excess.size();
+    if (bucket.acted) {
+        excess_.untold += static_cast<std::uint32_t>(excess.size());
+        return;
+    }
+    bucket.acted = true;
+    auto told =
+        incident(Happening::stopped_excess,
+                 fmt::format("ending the newest beyond {}: {} to begin with", *spec_.count.max, excess.size()), turn);
+    told.pid = excess.front().pid;
+    told.count = bucket.census.count();
+    if (!value.empty()) told.evidence.emplace_back("value", value);
+    report(std::move(told), turn);
+    if (excess_.untold == 0) excess_.second = turn.now;
+}
+
+bool Watch::may_end(const Identity& id, Turn& turn) const {
+    const auto* entry = turn.desk.table.find(id);
+    if (entry == nullptr || id.pid <= 1 || entry->process.kernel_thread || turn.desk.own_pids.contains(id.pid))
+        return false;
+    return std::ranges::none_of(entry->watches, [&](const Watch* other) { return other != this && other->protects(); });
+}
+
+bool Watch::protects() const {
+    if (spec_.match.any) return false; // it names nobody in particular
+    return std::ranges::none_of(buckets_,
+                                [](const auto& pair) { return pair.second.judgement.range() == Range::over; });
+}
+
+std::optional<Time> Watch::next_deadline() const {
+    std::optional<Time> next = paused_until_;
+    if (exits_.untold > 0) next = earlier(next, exits_.second + 1s);
+    if (refusals_.untold > 0) next = earlier(next, refusals_.second + 1s);
+    if (excess_.untold > 0) next = earlier(next, excess_.second + 1s);
+    if (!judging_) return next;
+    if (!timers_.empty()) next = earlier(next, timers_.begin()->first);
+    if (mending()) next = earlier(next, plan_deadline());
+    next = earlier(next, forget_at_);
+    return next;
+}
+
+void Watch::signal_sent(const SignalSent& sent, Turn& turn) {
+    constexpr int no_such_process = 3;
+    if (sent.error == 0 || sent.error == no_such_process) return; // gone already: its exit is on the way
+    for (auto& [value, bucket] : buckets_) {
+        if (!bucket.census.on_the_way_out(sent.id)) continue;
+        bucket.census.refuse(sent.id);
+        restless_.insert(value);
+        if (!may_tell(refusals_, turn)) continue;
+        auto told = incident(Happening::stopped_excess,
+                             fmt::format("pid {} could not be ended: error {}", sent.id.pid, sent.error), turn);
+        told.pid = sent.id.pid;
+        report(std::move(told), turn);
+    }
+}
+
+} // namespace nezuban

@@ -1,0 +1,84 @@
+// What the operator wants of a rule, and what is remembered of it.
+#include "engine/tell.hpp"
+#include "engine/watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+void Watch::pause(std::optional<Time> until, Turn& turn) {
+    const bool was = std::exchange(paused_, true);
+    paused_until_ = until;
+    drop_plan(turn);
+    remember(turn);
+    if (was) return;
+    report(incident(Happening::paused,
+                    until ? "maintenance for " + tell(*until - turn.now) : std::string("maintenance until resumed"),
+                    turn),
+           turn);
+}
+
+void Watch::resume(Turn& turn, const std::string& why) {
+    if (!std::exchange(paused_, false)) return;
+    paused_until_.reset();
+    make_restless();
+    remember(turn);
+    report(incident(Happening::resumed, why, turn), turn);
+}
+
+std::optional<std::string> Watch::why_no_restart() const {
+    if (!spec_.restart.possible()) return "it has no restart.command and no restart.start";
+    if (exhausted_) return "it is exhausted: `nezuban reset " + spec_.name + "` first";
+    if (mending()) return "a restart is under way already";
+    if (outstanding_.id != 0) return "the command of an earlier restart is still running";
+    if (!judging_) return "its processes are not known yet";
+    return std::nullopt;
+}
+
+void Watch::restart_by_hand(Turn& turn) {
+    plan_ = {};
+    plan_.reason = "asked for by the operator";
+    plan_.by_hand = true;
+    plan_.began = turn.now;
+    attempt(turn);
+}
+
+void Watch::reset(Turn& turn) {
+    exhausted_ = false;
+    exhausted_reason_.clear();
+    budget_.clear();
+    for (auto& [value, bucket] : buckets_) {
+        bucket.acted = false;
+    }
+    drop_plan(turn);
+    remember(turn);
+    report(incident(Happening::reset, "attempts and latch cleared by the operator", turn), turn);
+}
+
+void Watch::restore(const RuleMemory& memory) {
+    budget_.restore(memory);
+    exhausted_ = memory.exhausted;
+    exhausted_reason_ = memory.exhausted_reason;
+    paused_ = memory.paused;
+    if (memory.paused) paused_until_ = memory.paused_until;
+}
+
+RuleMemory Watch::memory() const {
+    RuleMemory memory{.rule = spec_.name,
+                      .attempts = {},
+                      .exhausted = exhausted_,
+                      .exhausted_reason = exhausted_reason_,
+                      .paused = paused_,
+                      .paused_until = paused_until_};
+    budget_.store(memory);
+    return memory;
+}
+
+void Watch::remember(Turn& turn) const {
+    turn.out.emplace_back(Remember{memory()});
+}
+
+} // namespace nezuban

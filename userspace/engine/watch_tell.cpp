@@ -1,0 +1,161 @@
+// What is told of a rule: incidents, commands' environment, its view.
+#include "engine/tell.hpp"
+#include "engine/watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+namespace {
+
+constexpr std::uint32_t tellings_a_second = 10;
+constexpr std::size_t pids_shown = 1000;
+constexpr std::size_t values_shown = 100;
+
+} // namespace
+
+void Watch::tell_exit(const Process& process, const Cause& cause, Turn& turn) {
+    // Who has no minimum comes and goes as he likes, and everybody's end is nobody's news.
+    if (spec_.match.any || spec_.count.min == 0 || !judging_) return;
+    if (!may_tell(exits_, turn)) return;
+    auto told = incident(Happening::exit, fmt::format("pid {} {}", process.id.pid, tell(cause)), turn);
+    told.pid = process.id.pid;
+    told.cause = cause;
+    told.count = total() - 1;
+    told.evidence.emplace_back("comm", process.comm);
+    told.evidence.emplace_back("start_time_ns", std::to_string(process.id.start_ns));
+    report(std::move(told), turn);
+}
+
+bool Watch::may_tell(Telling& telling, Turn& turn) {
+    if (turn.now - telling.second >= 1s) {
+        flush_tellings(turn);
+        telling = {.second = turn.now, .told = 0, .untold = 0};
+    }
+    const bool now = telling.told < tellings_a_second;
+    ++(now ? telling.told : telling.untold);
+    return now;
+}
+
+void Watch::flush_tellings(Turn& turn) {
+    if (exits_.untold > 0 && turn.now - exits_.second >= 1s) {
+        auto told = incident(Happening::exit, fmt::format("{} more exits", exits_.untold), turn);
+        told.count = total();
+        exits_ = {};
+        report(std::move(told), turn);
+    }
+    if (refusals_.untold > 0 && turn.now - refusals_.second >= 1s) {
+        auto told =
+            incident(Happening::stopped_excess, fmt::format("{} more could not be ended", refusals_.untold), turn);
+        told.count = total();
+        refusals_ = {};
+        report(std::move(told), turn);
+    }
+    if (excess_.untold > 0 && turn.now - excess_.second >= 1s) {
+        auto told =
+            incident(Happening::stopped_excess, fmt::format("ended {} more beyond the maximum", excess_.untold), turn);
+        told.count = total();
+        excess_ = {.second = turn.now, .told = 0, .untold = 0};
+        report(std::move(told), turn);
+    }
+}
+
+Incident Watch::incident(Happening happening, std::string reason, const Turn& turn) const {
+    const auto group = turn.desk.group_of.find(spec_.name);
+    return {.time = turn.now,
+            .happening = happening,
+            .rule = spec_.name,
+            .group = group == turn.desk.group_of.end() ? "" : group->second,
+            .reason = std::move(reason)};
+}
+
+void Watch::report(Incident incident, Turn& turn) {
+    const bool change_of_state =
+        incident.happening != Happening::exit && incident.happening != Happening::stopped_excess;
+    if (change_of_state && !paused_ && !spec_.notify_command.empty()) {
+        const auto id = run(spec_.notify_command, incident, "notify", turn);
+        for (auto& intent : turn.out) {
+            if (auto* command = std::get_if<RunCommand>(&intent); command != nullptr && command->id == id)
+                command->input = incident;
+        }
+    }
+    turn.out.emplace_back(Report{std::move(incident)});
+}
+
+CommandId Watch::run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const {
+    const CommandId id = turn.desk.next_command++;
+    turn.out.emplace_back(RunCommand{.id = id,
+                                     .argv = argv,
+                                     .environment = {{"NEZUBAN_RULE", why.rule},
+                                                     {"NEZUBAN_GROUP", why.group},
+                                                     {"NEZUBAN_EVENT", std::string(name_of(why.happening))},
+                                                     {"NEZUBAN_PID", why.pid == 0 ? "" : std::to_string(why.pid)},
+                                                     {"NEZUBAN_REASON", why.reason},
+                                                     {"NEZUBAN_ATTEMPT", std::to_string(why.attempt)},
+                                                     {"NEZUBAN_COUNT", std::to_string(total())}},
+                                     .timeout = spec_.restart.timeout,
+                                     .input = std::nullopt,
+                                     .label = spec_.name + ": " + what});
+    return id;
+}
+
+RuleState Watch::state() const {
+    if (paused_) return RuleState::paused;
+    if (exhausted_) return RuleState::exhausted;
+    if (mending()) return RuleState::restarting;
+    if (!judging_) return RuleState::pending;
+    bool over = false;
+    for (const auto& [value, bucket] : buckets_) {
+        if (bucket.judgement.told() == Range::under) return RuleState::under;
+        over = over || bucket.judgement.told() == Range::over;
+    }
+    return over ? RuleState::over : RuleState::ok;
+}
+
+std::string Watch::why_not_ok() const {
+    if (exhausted_) return exhausted_reason_;
+    if (mending()) return plan_.reason;
+    for (const auto& [value, bucket] : buckets_) {
+        if (bucket.judgement.told() == Range::in) continue;
+        const auto count = bucket.census.count();
+        const auto text = bucket.judgement.told() == Range::under ? tell_under(count, spec_.count.min)
+                                                                  : tell_over(count, spec_.count.max.value_or(0));
+        if (bucket.judgement.range() == Range::in)
+            return (value.empty() ? "" : value + ": ") + std::to_string(count) + " running, settling";
+        return value.empty() ? text : value + ": " + text;
+    }
+    return {};
+}
+
+RuleView Watch::view(Time now) const {
+    RuleView view{.name = spec_.name,
+                  .state = state(),
+                  .count = total(),
+                  .min = spec_.count.min,
+                  .max = spec_.count.max,
+                  .attempts_used = budget_.used(now),
+                  .attempts = spec_.restart.attempts,
+                  .paused_until = paused_until_,
+                  .reason = why_not_ok(),
+                  .failed = exhausted_,
+                  .mending = mending(),
+                  .stopped_excess = stopped_excess_};
+    for (const auto& id : members()) {
+        if (view.pids.size() == pids_shown) break;
+        view.pids.push_back(id.pid);
+    }
+    for (const auto& [value, bucket] : buckets_) {
+        const bool out = bucket.judgement.told() != Range::in && bucket.judgement.range() != Range::in;
+        const bool held = bucket.judgement.told() == Range::over && spec_.count.over == Over::stop_newest && !paused_;
+        if (out && !mending() && !held && !paused_) view.failed = true;
+        if (out && spec_.count.per && view.out_of_range.size() < values_shown)
+            view.out_of_range.push_back({.value = value, .count = bucket.census.count()});
+    }
+    if (plan_.phase == Plan::Phase::waiting) view.next_at = plan_deadline();
+    return view;
+}
+
+} // namespace nezuban
