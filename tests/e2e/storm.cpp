@@ -115,7 +115,8 @@ TEST_CASE("too many are ended and started anew") {
     daemon.start();
     Events events(daemon);
 
-    auto second = start_program("nzidle", {"--name", name});
+    Child second({program("nzidle"), "--name", name},
+                 {.ends_with_input = true}); // it may not live to say that it is ready
 
     CHECK(first.wait().signal == SIGTERM);
     CHECK(second.wait().signal == SIGTERM);

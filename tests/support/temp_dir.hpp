@@ -1,6 +1,7 @@
 // A folder of a test's own, gone with it.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -32,6 +33,16 @@ public:
     }
     [[nodiscard]] std::string file(std::string_view name) const {
         return (path_ / name).string();
+    }
+    [[nodiscard]] std::string operator/(std::string_view name) const {
+        return file(name);
+    }
+    // Bytes of all files in it.
+    [[nodiscard]] std::uintmax_t size() const {
+        std::uintmax_t total = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(path_))
+            total += entry.file_size();
+        return total;
     }
     // Returns its path.
     std::string write(std::string_view name, std::string_view text) const {

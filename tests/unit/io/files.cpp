@@ -1,7 +1,7 @@
 #include "io/files.hpp"
 
-#include "scratch.hpp"
 #include "spawning.hpp"
+#include "support/temp_dir.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -15,7 +15,7 @@ using namespace nezuban::test;
 using namespace std::chrono_literals;
 
 TEST_CASE("a file is read whole, or not at all") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch.write("file", std::string(100'000, 'x'));
     CHECK(read_file(path, 100'000).value().size() == 100'000);
     CHECK(read_file(path, 99'999).error().number == EFBIG);
@@ -26,7 +26,7 @@ TEST_CASE("a file is read whole, or not at all") {
 }
 
 TEST_CASE("a glob gives what exists, sorted") {
-    Scratch scratch;
+    TempDir scratch;
     auto b = scratch.write("b.toml", "");
     auto a = scratch.write("a.toml", "");
     scratch.write("c.txt", "");
@@ -36,7 +36,7 @@ TEST_CASE("a glob gives what exists, sorted") {
 }
 
 TEST_CASE("directories are created with all that is missing above, and exist as they are") {
-    Scratch scratch;
+    TempDir scratch;
     CHECK(make_directories(scratch / "one/two/three", 0750));
     CHECK(make_directories(scratch / "one/two/three", 0700));
     struct stat info{};
@@ -47,7 +47,7 @@ TEST_CASE("directories are created with all that is missing above, and exist as 
 }
 
 TEST_CASE("a lock is held by one, who can be named, and by every duplicate of its descriptor") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch.write("lock", "a text that is longer than any pid");
     auto held = lock_file(path, 0ms).value();
     auto second = lock_file(path, 1ms);

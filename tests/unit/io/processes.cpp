@@ -4,9 +4,9 @@
 #include "io/procfs.hpp"
 #include "io/signals.hpp"
 #include "io/users.hpp"
-#include "scratch.hpp"
 #include "spawning.hpp"
 #include "support/skip.hpp"
+#include "support/temp_dir.hpp"
 
 #include <csignal>
 #include <filesystem>
@@ -80,7 +80,7 @@ TEST_CASE("a signal doesn't reach another process that carries the same pid") {
 
 TEST_CASE("a name with blanks and brackets doesn't hide the start time") {
     Spawning here;
-    Scratch scratch;
+    TempDir scratch;
     auto program = scratch / ") 1 2 (";
     std::filesystem::copy_file("/bin/sleep", program);
     auto spawned = here.wait_for({.argv = {program, "1000"}});
@@ -114,7 +114,7 @@ TEST_CASE("what /proc says of a process: arguments, program, cgroups") {
 
 TEST_CASE("a program that was replaced keeps its path, and arguments end at 4,096 bytes") {
     Spawning here;
-    Scratch scratch;
+    TempDir scratch;
     auto program = scratch / "sleeper";
     std::filesystem::copy_file("/bin/sleep", program);
     auto spawned = here.wait_for({.argv = {program, "1000", "0" + std::string(6000, '0')}});

@@ -1,7 +1,7 @@
 #include "io/files.hpp"
 #include "io/loop.hpp"
 #include "io/unix_socket.hpp"
-#include "scratch.hpp"
+#include "support/temp_dir.hpp"
 
 #include <array>
 
@@ -15,7 +15,7 @@ using namespace nezuban::test;
 using namespace std::chrono_literals;
 
 TEST_CASE("server and client meet at a path, and the server knows who called") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch / "run/control.sock";
     auto listener = listen_unix(path, 0600).value();
     struct stat info{};
@@ -42,7 +42,7 @@ TEST_CASE("server and client meet at a path, and the server knows who called") {
 }
 
 TEST_CASE("a stale socket is replaced, a living one and any other file are not") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch / "control.sock";
     {
         auto first = listen_unix(path, 0600).value();
@@ -59,7 +59,7 @@ TEST_CASE("a stale socket is replaced, a living one and any other file are not")
 }
 
 TEST_CASE("nobody there, a path too long and a queue that stays full are told apart") {
-    Scratch scratch;
+    TempDir scratch;
     CHECK(connect_unix(scratch / "nobody", 1s).error().number == ENOENT);
     CHECK(connect_unix(scratch / std::string(200, 'x'), 1s).error().number == ENAMETOOLONG);
 

@@ -1,7 +1,7 @@
 #include "report/history.hpp"
 
-#include "scratch.hpp"
 #include "support/skip.hpp"
+#include "support/temp_dir.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -41,7 +41,7 @@ void put(History& history, int second, const std::string& rule = "scanner") {
 } // namespace
 
 TEST_CASE("what was written is read, filtered, oldest first") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch / "history.db";
     auto history = History::open_for_writing(path, mebibyte).value();
     for (int i = 1; i <= 5; ++i)
@@ -60,7 +60,7 @@ TEST_CASE("what was written is read, filtered, oldest first") {
 }
 
 TEST_CASE("it is read while it is written, while the writer is down, and not before there is one") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch / "history.db";
     CHECK(History::open_for_reading(path).error().number == ENOENT);
     auto writer = std::optional(History::open_for_writing(path, mebibyte).value());
@@ -76,7 +76,7 @@ TEST_CASE("it is read while it is written, while the writer is down, and not bef
 }
 
 TEST_CASE("a file that is only about to become a history is none yet") {
-    const Scratch scratch;
+    const TempDir scratch;
     const auto path = scratch.write("history.db", "");
     CHECK(History::open_for_reading(path).error().number == ENOENT);
     CHECK(History::open_for_writing(path, 1U << 20U));
@@ -84,7 +84,7 @@ TEST_CASE("a file that is only about to become a history is none yet") {
 }
 
 TEST_CASE("the death of the writer at any moment loses nothing that was written") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch / "history.db";
     int pipe[2]; // NOLINT(modernize-avoid-c-arrays)
     REQUIRE(::pipe(pipe) == 0);
@@ -116,7 +116,7 @@ TEST_CASE("the death of the writer at any moment loses nothing that was written"
 }
 
 TEST_CASE("a damaged file is set aside and a fresh one begun, also when it was never a database") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch / "history.db";
     SUBCASE("no database") {
         scratch.write("history.db", std::string(10'000, 'x'));
@@ -145,7 +145,7 @@ TEST_CASE("a damaged file is set aside and a fresh one begun, also when it was n
 }
 
 TEST_CASE("a history of a newer version is not touched by a reader and set aside by a writer") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch / "history.db";
     History::open_for_writing(path, mebibyte).value();
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
@@ -157,7 +157,7 @@ TEST_CASE("a history of a newer version is not touched by a reader and set aside
 }
 
 TEST_CASE("files that were set aside don't pile up") {
-    Scratch scratch;
+    TempDir scratch;
     for (int i = 0; i < 6; ++i) {
         scratch.write("history.db", std::string(5000, 'x'));
         CHECK_FALSE(History::open_for_writing(scratch / "history.db", mebibyte).value().set_aside().empty());
@@ -170,7 +170,7 @@ TEST_CASE("files that were set aside don't pile up") {
 }
 
 TEST_CASE("the size stays within its limit, the newest stay, and memories are never forgotten") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch / "history.db";
     auto history = History::open_for_writing(path, mebibyte).value();
     std::vector memories{StoredMemory{.rule = "scanner", .json = "{}"}};
@@ -190,7 +190,7 @@ TEST_CASE("the size stays within its limit, the newest stay, and memories are ne
 }
 
 TEST_CASE("a lowered limit makes the file smaller") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch / "history.db";
     {
         auto history = History::open_for_writing(path, 8 * mebibyte).value();
@@ -210,7 +210,7 @@ TEST_CASE("a lowered limit makes the file smaller") {
 
 TEST_CASE("a full disk is an error that changes nothing, and passes with it") {
     if (::geteuid() != 0) SKIP("mounting a small file system needs root");
-    Scratch scratch;
+    TempDir scratch;
     auto disk = scratch / "disk";
     std::filesystem::create_directory(disk);
     if (::mount("nezuban-test", disk.c_str(), "tmpfs", 0, "size=512k") != 0) SKIP("a tmpfs can't be mounted here");
@@ -235,7 +235,7 @@ TEST_CASE("a full disk is an error that changes nothing, and passes with it") {
 }
 
 TEST_CASE("memories come back on the clock of another boot") {
-    Scratch scratch;
+    TempDir scratch;
     ClockPair before{.monotonic = Time(5000s), .wall = WallTime(1'700'000'000s)};
     ClockPair after{.monotonic = Time(10s), .wall = WallTime(1'700'000'100s)};
     RuleMemory memory{.rule = "scanner",

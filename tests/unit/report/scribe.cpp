@@ -5,8 +5,8 @@
 #include "io/unix_socket.hpp"
 #include "report/history.hpp"
 #include "report/state_dir.hpp"
-#include "scratch.hpp"
 #include "support/skip.hpp"
+#include "support/temp_dir.hpp"
 
 #include <csignal>
 #include <functional>
@@ -27,7 +27,7 @@ namespace {
 // A scribe process with its log in a file, and the watcher's side of it.
 class Here {
 public:
-    explicit Here(std::string sub = "") : state_dir(scratch.path() + sub) {}
+    explicit Here(std::string sub = "") : state_dir(scratch.path().string() + sub) {}
     ~Here() {
         if (pid > 0) ::kill(pid, SIGKILL);
         wait_for_end();
@@ -68,7 +68,7 @@ public:
         return History::open_for_reading(history_path(state_dir)).value().query({}).value();
     }
 
-    Scratch scratch;
+    TempDir scratch;
     std::string state_dir;
     Loop loop = Loop::create().value();
     int deaths = 0;
@@ -239,7 +239,7 @@ TEST_CASE("while the disk is full the log goes on, and what was kept is written 
 }
 
 TEST_CASE("the state directory is one daemon's, until its scribe has written the last word") {
-    Scratch scratch;
+    TempDir scratch;
     auto path = scratch / "state";
     auto first = open_state_dir(path, 0s).value();
     CHECK(first.history_path() == path + "/history.db");
