@@ -25,7 +25,8 @@ template <typename Each> void for_each_pid(Each each) {
     ::closedir(proc);
 }
 
-// Relative to the open /proc and without formatting or parsing: as fast as plain reading gets.
+// Each file to its end, as a reader must who can't know that one read brings all of it. Relative to the open /proc and
+// without formatting or parsing: as fast as plain reading gets.
 inline ProcScan scan_proc() {
     ProcScan scan;
     const int at = ::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -34,10 +35,13 @@ inline ProcScan scan_proc() {
         bool whole = true;
         for (const char* file : {"/stat", "/status", "/cmdline"}) {
             const int fd = ::openat(at, (pid + file).c_str(), O_RDONLY | O_CLOEXEC);
-            const ssize_t got = fd >= 0 ? ::read(fd, buffer, sizeof buffer) : -1;
+            ssize_t got = fd < 0 ? -1 : 1;
+            while (got > 0) {
+                got = ::read(fd, buffer, sizeof buffer);
+                if (got > 0) scan.bytes += static_cast<std::size_t>(got);
+            }
             if (fd >= 0) ::close(fd);
-            whole = whole && got >= 0; // gone meanwhile
-            if (got > 0) scan.bytes += static_cast<std::size_t>(got);
+            whole = whole && got == 0; // else it went meanwhile
         }
         scan.processes += whole ? 1 : 0;
     });
