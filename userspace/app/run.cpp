@@ -40,7 +40,6 @@ int run_daemon(const RunOptions& options) {
     if (auto attached = spawner->attach(*loop); !attached) return complain(attached.error(), exit_failed);
     auto store = Store::open(*loop, *spawner, spec->daemon);
     if (!store) return complain(store.error(), exit_failed);
-    const auto memories = (*store)->memories();
     auto observer = Observer::attach(spec->daemon.ring_size);
     if (!observer) return complain(observer.error(), exit_not_able);
     for (const auto& weakness : harden()) {
@@ -48,7 +47,7 @@ int run_daemon(const RunOptions& options) {
     }
 
     Engine engine({.seed = static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count())}, spec->rules,
-                  spec->groups, memories);
+                  spec->groups, (*store)->memories());
     Daemon daemon({.config_path = options.config,
                    .spec = std::move(*spec),
                    .loop = *loop,

@@ -32,6 +32,7 @@ Result<std::unique_ptr<Store>> Store::open(Loop& loop, Spawner& spawner, const D
     auto directory = open_state_dir(spec.state_dir);
     if (!directory) return std::unexpected(directory.error());
     std::unique_ptr<Store> store(new Store(loop, spawner, spec, std::move(*directory)));
+    store->memories_ = store->read_memories(); // before a scribe is there that sets a damaged history aside
     store->start_scribe();
     return store;
 }
@@ -58,7 +59,7 @@ void Store::start_scribe() {
     if (!request) start_at_ = monotonic_now() + between_scribes;
 }
 
-std::vector<RuleMemory> Store::memories() {
+std::vector<RuleMemory> Store::read_memories() {
     const auto history = History::open_for_reading(directory_.history_path());
     if (!history && history.error().number == ENOENT) return {};
     auto memories = history ? history->load_memories(clock_pair()) : std::unexpected(history.error());

@@ -29,7 +29,9 @@ public:
     ~Store() = default;
 
     // What the last daemon left behind; empty when there is nothing or it can't be read, which is logged.
-    [[nodiscard]] std::vector<RuleMemory> memories();
+    [[nodiscard]] const std::vector<RuleMemory>& memories() const {
+        return memories_;
+    }
 
     void log(Severity severity, const std::string& text) {
         scribe_.log(severity, text);
@@ -59,12 +61,14 @@ public:
 
 private:
     Store(Loop& loop, Spawner& spawner, const DaemonSpec& spec, StateDir directory);
+    std::vector<RuleMemory> read_memories();
     void start_scribe();
 
     Spawner& spawner_;
     DaemonSpec spec_;
     StateDir directory_;
     Scribe scribe_;
+    std::vector<RuleMemory> memories_;
     std::optional<Time> start_at_;
     std::uint32_t scribe_pid_ = 0;
 };
