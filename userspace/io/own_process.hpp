@@ -13,8 +13,8 @@ namespace nezuban {
 void set_own_name(const char* name);
 
 // Keeps the daemon alive and quick when the machine is short of memory and time: memory locked (what is touched, now
-// and later), out of the OOM killer's sight, nice -10. Each step that failed is a sentence; none is fatal. Not
-// inherited by commands: the spawner undoes it.
+// and later), out of the OOM killer's sight, ahead of all that is not real-time. Each step that failed is a sentence;
+// none is fatal. Not inherited by commands: the kernel and the spawner undo it.
 [[nodiscard]] std::vector<std::string> harden();
 
 // Out of the OOM killer's sight; a sentence when that failed.
