@@ -23,6 +23,10 @@ constexpr Duration status_every = 10s;
 constexpr Duration retry_ready = 1s;
 constexpr Duration retry_comparison = 1s;
 
+std::string rules(std::size_t count) {
+    return count == 1 ? "1 rule" : fmt::format("{} rules", count);
+}
+
 } // namespace
 
 Daemon::Daemon(Parts parts)
@@ -61,7 +65,7 @@ Result<int> Daemon::run() {
     act(Report{
         {.time = now_,
          .happening = Happening::daemon_start,
-         .reason = fmt::format("watching with {} rules from {}", parts_.spec.rules.size(), parts_.config_path)}});
+         .reason = fmt::format("watching with {} from {}", rules(parts_.spec.rules.size()), parts_.config_path)}});
     parts_.observer.compare();
     while (!exit_code_) {
         if (auto turned = turn(); !turned) return std::unexpected(turned.error());
@@ -186,7 +190,7 @@ std::string Daemon::summary(Time now) const {
     const auto bad = std::ranges::count_if(view.rules, [](const RuleView& rule) {
         return rule.state != RuleState::ok && rule.state != RuleState::paused && rule.state != RuleState::pending;
     });
-    return fmt::format("{} processes, {} rules, {}", view.processes, view.rules.size(),
+    return fmt::format("{} processes, {}, {}", view.processes, rules(view.rules.size()),
                        bad == 0 ? std::string("all within their limits") : fmt::format("{} not ok", bad));
 }
 
