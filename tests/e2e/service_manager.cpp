@@ -22,7 +22,7 @@ TEST_CASE("a summary while it runs, and a word at the end") {
 
     const auto status = daemon.notifications().next();
     CHECK(status.starts_with("STATUS="));
-    CHECK(status.find("1 rules") != std::string::npos);
+    CHECK(status.find("1 rule,") != std::string::npos);
     CHECK(daemon.stop().exit_code == 0);
     daemon.notifications().await("STOPPING=1");
 }

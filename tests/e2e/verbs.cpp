@@ -29,7 +29,7 @@ TEST_CASE("check: all problems at once, or one line that all is well") {
     Daemon daemon("[[process]]\nname = \"a\"\nmatch.comm = \"nze2e-a\"\n");
     auto answer = daemon.ask({"check"});
     CHECK(answer.exit_code == 0);
-    CHECK(mentions(answer.out, "1 rules"));
+    CHECK(mentions(answer.out, "1 rule,"));
     CHECK(answer.errors.empty());
     answer = daemon.ask({"check", "--json"});
     CHECK(answer.exit_code == 0);

@@ -1,5 +1,6 @@
 #include "app/daemon.hpp"
 
+#include "core/words.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
 #include "io/service_manager.hpp"
@@ -22,10 +23,6 @@ constexpr int comparison_share = 1000;
 constexpr Duration status_every = 10s;
 constexpr Duration retry_ready = 1s;
 constexpr Duration retry_comparison = 1s;
-
-std::string rules(std::size_t count) {
-    return count == 1 ? "1 rule" : fmt::format("{} rules", count);
-}
 
 } // namespace
 
@@ -62,10 +59,10 @@ Result<void> Daemon::open() {
 
 Result<int> Daemon::run() {
     if (auto opened = open(); !opened) return std::unexpected(opened.error());
-    act(Report{
-        {.time = now_,
-         .happening = Happening::daemon_start,
-         .reason = fmt::format("watching with {} from {}", rules(parts_.spec.rules.size()), parts_.config_path)}});
+    act(Report{{.time = now_,
+                .happening = Happening::daemon_start,
+                .reason = fmt::format("watching with {} from {}", counted(parts_.spec.rules.size(), "rule"),
+                                      parts_.config_path)}});
     parts_.observer.compare();
     while (!exit_code_) {
         if (auto turned = turn(); !turned) return std::unexpected(turned.error());
@@ -190,7 +187,7 @@ std::string Daemon::summary(Time now) const {
     const auto bad = std::ranges::count_if(view.rules, [](const RuleView& rule) {
         return rule.state != RuleState::ok && rule.state != RuleState::paused && rule.state != RuleState::pending;
     });
-    return fmt::format("{} processes, {}, {}", view.processes, rules(view.rules.size()),
+    return fmt::format("{} processes, {}, {}", view.processes, counted(view.rules.size(), "rule"),
                        bad == 0 ? std::string("all within their limits") : fmt::format("{} not ok", bad));
 }
 

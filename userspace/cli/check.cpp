@@ -2,6 +2,7 @@
 #include "cli/verbs.hpp"
 #include "config/diagnostic.hpp"
 #include "config/load.hpp"
+#include "core/words.hpp"
 
 #include <ostream>
 
@@ -37,8 +38,8 @@ int run_check(const Options& options, std::ostream& out, std::ostream& err) {
     for (const auto& diagnostic : loaded.diagnostics)
         err << render(diagnostic) << '\n';
     if (loaded.ok())
-        out << fmt::format("{}: {} rules, {} groups: ok\n", options.config, loaded.spec.rules.size(),
-                           loaded.spec.groups.size());
+        out << fmt::format("{}: {}, {}: ok\n", options.config, counted(loaded.spec.rules.size(), "rule"),
+                           counted(loaded.spec.groups.size(), "group"));
     return exit_code;
 }
 

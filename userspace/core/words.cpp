@@ -65,6 +65,10 @@ std::string in_brackets(const std::string& text) {
     return text.empty() ? std::string{} : " (" + text + ")";
 }
 
+std::string counted(std::size_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::string printable(std::string_view text) {
     std::string result;
     result.reserve(text.size());

@@ -1,6 +1,7 @@
 // Words as people mistype them, and as they can be shown to people.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,9 @@ namespace nezuban {
 
 // " (text)", or nothing for nothing: how a hint is hung on to an error.
 [[nodiscard]] std::string in_brackets(const std::string& text);
+
+// "1 rule", "2 rules".
+[[nodiscard]] std::string counted(std::size_t count, std::string_view noun);
 
 // Control characters as \xNN, so that no file can move the cursor of whoever reads its errors.
 [[nodiscard]] std::string printable(std::string_view text);

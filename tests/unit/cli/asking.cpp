@@ -163,7 +163,7 @@ TEST_CASE("check prints what is wrong to standard error and what is right to sta
     std::ostringstream err;
     options.config = directory.write("good.toml", "[[process]]\nname = \"a\"\nmatch.comm = \"a\"\n");
     CHECK(run_check(options, out, err) == 0);
-    CHECK(out.str() == options.config + ": 1 rules, 0 groups: ok\n");
+    CHECK(out.str() == options.config + ": 1 rule, 0 groups: ok\n");
     CHECK(err.str().empty());
 
     out.str({});

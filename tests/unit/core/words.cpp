@@ -29,3 +29,9 @@ TEST_CASE("a hint is hung on in brackets, and nothing leaves nothing") {
     CHECK(in_brackets("did you mean \"status\"?") == " (did you mean \"status\"?)");
     CHECK(in_brackets("").empty());
 }
+
+TEST_CASE("one is not many") {
+    CHECK(counted(0, "rule") == "0 rules");
+    CHECK(counted(1, "rule") == "1 rule");
+    CHECK(counted(2, "rule") == "2 rules");
+}
