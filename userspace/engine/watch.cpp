@@ -47,7 +47,8 @@ Limits Watch::limits() const {
 void Watch::enter(const Process& process, Entry how, Turn& turn) {
     const auto value = value_of(process);
     const bool young = how == Entry::forked && judging_;
-    buckets_[value].census.add(process.id, young ? std::optional(turn.now + youth) : std::nullopt);
+    const bool added = buckets_[value].census.add(process.id, young ? std::optional(turn.now + youth) : std::nullopt);
+    members_ += added ? 1 : 0;
     restless_.insert(value);
     if (plan_.phase == Plan::Phase::starting && plan_.command_pid == process.id.pid) adopt(turn);
 }
@@ -56,6 +57,7 @@ void Watch::leave(const Process& process, Turn& turn) {
     const auto* now = turn.desk.table.find(process.id);
     if (now != nullptr) {
         last_loss_ = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.comm, now->process.uid);
+        last_lost_ = process.id.pid;
     }
     remove_from_bucket(process);
 }
@@ -65,6 +67,7 @@ void Watch::lose(const Process& process, const Cause& cause, Turn& turn) {
     const bool excess = bucket != buckets_.end() && bucket->second.census.on_the_way_out(process.id);
     if (!excess) {
         last_loss_ = fmt::format("pid {} {}", process.id.pid, tell(cause));
+        last_lost_ = process.id.pid;
         tell_exit(process, cause, turn);
     }
     remove_from_bucket(process);
@@ -74,6 +77,7 @@ void Watch::remove_from_bucket(const Process& process) {
     const auto value = value_of(process);
     const auto bucket = buckets_.find(value);
     if (bucket == buckets_.end() || !bucket->second.census.remove(process.id)) return;
+    --members_;
     restless_.insert(value);
     plan_.victims.erase(process.id);
 }
@@ -86,14 +90,6 @@ void Watch::start_judging() {
     if (judging_ || !awaiting_) return;
     judging_ = true;
     make_restless();
-}
-
-std::uint32_t Watch::total() const {
-    std::uint32_t sum = 0;
-    for (const auto& [value, bucket] : buckets_) {
-        sum += bucket.census.count();
-    }
-    return sum;
 }
 
 void Watch::make_restless() {

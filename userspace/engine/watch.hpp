@@ -74,8 +74,8 @@ public:
     }
     void judge(Turn& turn);
     [[nodiscard]] std::optional<Time> next_deadline() const;
-    // Another rule wants to end one of ours: may it? Not if that could be the one that we need.
-    [[nodiscard]] bool protects() const;
+    // Another rule wants to end one of ours, and may not. See docs/adr/0005-whom-stop-newest-ends.md.
+    [[nodiscard]] bool protects_from(const Watch& storm) const;
 
     // --- answers ----------------------------------------------------------------------------------------------
     void command_ended(const CommandEnded& ended, Turn& turn);
@@ -149,7 +149,9 @@ private:
     void tell_exit(const Process& process, const Cause& cause, Turn& turn);
     bool may_tell(Telling& telling, Turn& turn); // one more in this second; if not it is added to the sum
     void flush_tellings(Turn& turn);
-    [[nodiscard]] std::uint32_t total() const;
+    [[nodiscard]] std::uint32_t total() const {
+        return members_;
+    }
     void make_restless(); // judge every bucket, in this turn if it is being judged
     [[nodiscard]] std::string why_not_ok() const;
     [[nodiscard]] bool may_end(const Identity& id, Turn& turn) const;
@@ -182,6 +184,7 @@ private:
     RuleSpec spec_;
     Matcher matcher_;
     std::map<std::string, Bucket> buckets_;
+    std::uint32_t members_ = 0;               // of all buckets
     std::set<std::string> restless_;          // buckets to judge at the next turn
     std::multimap<Time, std::string> timers_; // ... and at a later time
     bool again_ = false;                      // all of them once more, in this turn
@@ -195,6 +198,7 @@ private:
     bool paused_ = false;
     std::optional<Time> paused_until_;
     std::optional<Time> forget_at_; // healthy until then: the next restart is immediate again
+    std::uint32_t last_lost_ = 0;   // who left last, since the rule was last mended
     std::string last_loss_;         // how the last one left: the cause when there are too few
 
     // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is

@@ -175,11 +175,15 @@ bool Watch::may_end(const Identity& id, Turn& turn) const {
     const auto* entry = turn.desk.table.find(id);
     if (entry == nullptr || id.pid <= 1 || entry->process.kernel_thread || turn.desk.own_pids.contains(id.pid))
         return false;
-    return std::ranges::none_of(entry->watches, [&](const Watch* other) { return other != this && other->protects(); });
+    return std::ranges::none_of(entry->watches,
+                                [&](const Watch* other) { return other != this && other->protects_from(*this); });
 }
 
-bool Watch::protects() const {
+bool Watch::protects_from(const Watch& storm) const {
     if (spec_.match.any) return false; // it names nobody in particular
+    // The narrower of two rules knows better who is precious. A wide one (a unit, a user) would protect the very storm
+    // that is to be stopped inside it; it needs no more than its minimum.
+    if (members_ >= storm.members_ && members_ > spec_.count.min) return false;
     return std::ranges::none_of(buckets_,
                                 [](const auto& pair) { return pair.second.judgement.range() == Range::over; });
 }

@@ -251,6 +251,7 @@ void Watch::recovered(Turn& turn) {
     told.count = total();
     drop_plan(turn);
     last_loss_.clear();
+    last_lost_ = 0;
     report(std::move(told), turn);
 }
 

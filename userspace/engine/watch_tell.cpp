@@ -65,10 +65,13 @@ void Watch::flush_tellings(Turn& turn) {
 
 Incident Watch::incident(Happening happening, std::string reason, const Turn& turn) const {
     const auto group = turn.desk.group_of.find(spec_.name);
+    const bool of_a_loss = happening == Happening::under || happening == Happening::restart
+                           || happening == Happening::restart_failed || happening == Happening::escalated;
     return {.time = turn.now,
             .happening = happening,
             .rule = spec_.name,
             .group = group == turn.desk.group_of.end() ? "" : group->second,
+            .pid = of_a_loss ? last_lost_ : 0,
             .reason = std::move(reason)};
 }
 

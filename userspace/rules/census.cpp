@@ -12,15 +12,16 @@ constexpr Duration ask_again = std::chrono::seconds(1);
 
 } // namespace
 
-void Census::add(const Identity& id, std::optional<Time> young_until) {
+bool Census::add(const Identity& id, std::optional<Time> young_until) {
     auto [place, fresh] = members_.try_emplace(id);
-    if (!fresh) return;
+    if (!fresh) return false;
     if (ask_all_at_) unasked_.insert(id);
     if (young_until) {
         place->second.young = true;
         young_.emplace_back(*young_until, id);
         ++young_count_;
     }
+    return true;
 }
 
 bool Census::remove(const Identity& id) {

@@ -19,9 +19,9 @@ class Census {
 public:
     // young_until: it was just forked and may be about to exec something else; until then it is tolerated beyond the
     // maximum, see judged_for_max.
-    void add(const Identity& id, std::optional<Time> young_until);
-    bool remove(const Identity& id); // false: it wasn't in
-    void mature(Time now);           // lets the young of before now count
+    bool add(const Identity& id, std::optional<Time> young_until); // false: it was in
+    bool remove(const Identity& id);                               // false: it wasn't in
+    void mature(Time now);                                         // lets the young of before now count
 
     [[nodiscard]] std::uint32_t count() const {
         return static_cast<std::uint32_t>(members_.size());

@@ -185,21 +185,48 @@ TEST_CASE("whom another rule needed is ended when that rule has too many itself,
     auto needed = rule("needed", "filterd");
     needed.count.max = 2;
     needed.count.hold = 3s;
-    Story story({capped(1), needed});
+    auto spec = capped(1);
+    spec.match = {.user = Principal{"mail", 0}};
+    Story story({spec, needed});
+    story.present("other");
     for (int i = 0; i < 4; ++i) {
         story.present("filterd");
     }
     story.snapshot();
     // Out of range is out of range, told or not: but the rules are judged one after the other.
-    CHECK(story.signalled(9).empty());
+    CHECK(story.signalled(9) == Pids{100});
     story.wait(1s);
-    CHECK(story.signalled(9) == Pids{103, 102, 101});
+    CHECK(story.signalled(9) == Pids{100, 104, 103, 102, 101}); // init is of the rule, and stays
+}
+
+TEST_CASE("a rule for a whole unit does not protect the storm inside it, but keeps its minimum") {
+    RuleSpec unit{.name = "unit", .match = {.user = Principal{"mail", 0}}};
+    SUBCASE("the storm is ended") {
+        Story story({capped(1), unit});
+        story.present("master");
+        for (int i = 0; i < 4; ++i) {
+            story.present("filterd");
+        }
+        story.snapshot();
+        CHECK(story.signalled(9) == Pids{104, 103, 102});
+    }
+    SUBCASE("the minimum is kept") {
+        unit.count.min = 6; // with init
+        Story story({capped(1), unit});
+        story.present("master");
+        for (int i = 0; i < 4; ++i) {
+            story.present("filterd");
+        }
+        story.snapshot();
+        CHECK(story.signalled(9).empty());
+    }
 }
 
 TEST_CASE("a rule that had too many who may not be ended, and then too few, comes to rest") {
     auto spec = capped(2);
     spec.count.min = 1;
     RuleSpec needed{.name = "needed", .match = {.user = Principal{"mail", 0}}};
+    needed.count.min = 5; // with init
     Story story({spec, needed});
     std::vector<Identity> ids;
     for (int i = 0; i < 4; ++i) {

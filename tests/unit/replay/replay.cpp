@@ -184,6 +184,6 @@ TEST_CASE("what is no record is refused as a whole") {
 
 TEST_CASE("a name out of the record can't command the terminal") {
     CHECK(replay_text(1s, Report{.incident = {.time = start, .rule = "a", .reason = "\x1b[2J\n"}})
-          == "+1.000000000  a: exit: ?[2J?");
+          == "+1.000000000  a: exit: \\x1b[2J\\x0a");
     CHECK(replay_text(1s, Resync{.why = "lost"}).empty());
 }
