@@ -106,9 +106,12 @@ void Daemon::catch_up() {
 }
 
 Time Daemon::next_deadline() const {
-    Time next = std::min(compare_at_, status_at_);
+    // What on_timers would not do must not wake it: a deadline that stays in the past is a busy loop.
+    const auto seen_status = seen_ ? std::optional(status_at_) : std::nullopt;
+    const auto sighted_alive = blind_.empty() ? alive_at_ : std::nullopt;
+    Time next = std::max(compare_at_, now_ + (seen_ ? Duration::zero() : retry_comparison));
     for (const auto& due : {parts_.engine.next_deadline(), commands_.next_deadline(), server_->next_deadline(),
-                            parts_.store.next_deadline(), alive_at_}) {
+                            parts_.store.next_deadline(), seen_status, sighted_alive}) {
         if (due) next = std::min(next, *due);
     }
     return next;
