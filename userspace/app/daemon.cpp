@@ -29,7 +29,7 @@ constexpr Duration retry_comparison = 1s;
 Daemon::Daemon(Parts parts)
     : parts_(std::move(parts)),
       commands_(
-          parts_.loop, parts_.spawner, [this](Event event) { handle(event, monotonic_now()); },
+          parts_.loop, parts_.spawner, [this](const Event& event) { handle(event, monotonic_now()); },
           [this](const std::string& label, const std::string& line) {
               parts_.store.log(Severity::info, label + ": " + line);
           },
