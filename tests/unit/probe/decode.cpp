@@ -1,6 +1,8 @@
 #include "probe/decode.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +25,7 @@ template <typename Record> std::vector<std::byte> bytes_of(Record record, __u32 
     record.head = {.kind = kind, .size = static_cast<__u32>(sizeof(record) + data.size()), .time_ns = 42};
     std::vector<std::byte> bytes(sizeof(record) + data.size());
     std::memcpy(bytes.data(), &record, sizeof(record));
-    std::memcpy(bytes.data() + sizeof(record), data.data(), data.size());
+    std::ranges::copy(std::as_bytes(std::span(data)), bytes.begin() + sizeof(record));
     return bytes;
 }
 
