@@ -10,7 +10,11 @@ namespace {
 
 constexpr int forks = 3000;
 constexpr int max = 50;
+#ifdef __SANITIZE_ADDRESS__
+constexpr long most_memory_kib = 1024 * 1024; // the sanitizer keeps what was freed
+#else
 constexpr long most_memory_kib = 64L << 10U;
+#endif
 
 } // namespace
 
