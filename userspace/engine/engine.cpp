@@ -10,7 +10,7 @@
 
 namespace nezuban {
 
-Engine::Engine(EngineOptions options, std::vector<RuleSpec> rules, std::vector<GroupSpec> groups,
+Engine::Engine(const EngineOptions& options, std::vector<RuleSpec> rules, std::vector<GroupSpec> groups,
                const std::vector<RuleMemory>& memories)
     : state_(std::make_unique<State>()) {
     state_->desk.dice.seed(static_cast<Dice::result_type>(options.seed));

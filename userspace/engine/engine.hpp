@@ -25,7 +25,7 @@ class Engine {
 public:
     // memories: what Remember intents left behind, with times already on this boot's monotonic clock (they may be
     // before its beginning). Memories of rules that are not configured are ignored.
-    Engine(EngineOptions options, std::vector<RuleSpec> rules, std::vector<GroupSpec> groups,
+    Engine(const EngineOptions& options, std::vector<RuleSpec> rules, std::vector<GroupSpec> groups,
            const std::vector<RuleMemory>& memories);
     ~Engine();
     Engine(Engine&&) noexcept;
