@@ -101,6 +101,7 @@ void Daemon::observe() {
 void Daemon::catch_up() {
     for (int batches = 0; batches < 64; ++batches) {
         observe();
+        send_signals(); // a storm doesn't wait either
         if (!parts_.observer.backlog()) return;
     }
 }
