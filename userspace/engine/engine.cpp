@@ -6,8 +6,6 @@
 #include <array>
 #include <utility>
 
-#include <fmt/format.h>
-
 namespace nezuban {
 
 Engine::Engine(const EngineOptions& options, std::vector<RuleSpec> rules, std::vector<GroupSpec> groups,

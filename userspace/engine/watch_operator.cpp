@@ -2,10 +2,7 @@
 #include "engine/tell.hpp"
 #include "engine/watch.hpp"
 
-#include <algorithm>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace nezuban {
 

@@ -2,7 +2,6 @@
 #include "engine/tell.hpp"
 #include "engine/watch.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
