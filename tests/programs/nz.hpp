@@ -11,6 +11,7 @@
 #include <string>
 
 #include <climits>
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,6 +55,29 @@ inline void rename_to(const char* name) {
 [[noreturn]] inline void give_up(const char* what) {
     say(R"({"event": "error", "what": "%s", "errno": %d, "text": "%s"})", what, errno, std::strerror(errno));
     std::exit(1);
+}
+
+// A child that waits until it is killed, or its parent ends. It has its name when this returns; none: its parent's.
+inline pid_t fork_waiting(const char* name) {
+    const pid_t self = getpid();
+    int ready[2];
+    if (pipe2(ready, O_CLOEXEC) != 0) give_up("pipe");
+    const pid_t child = fork();
+    if (child < 0) give_up("fork");
+    if (child == 0) {
+        die_with(self);
+        rename_to(name);
+        alarm(longest_life_s);
+        close(ready[0]);
+        close(ready[1]);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    char byte = 0;
+    (void)!read(ready[0], &byte, 1); // its end: the child has its name
+    close(ready[0]);
+    return child;
 }
 
 // For text inside a JSON string.

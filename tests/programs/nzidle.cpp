@@ -63,24 +63,7 @@ void leave_leader(State& state) {
 }
 
 void fork_child(const std::string& name) {
-    const pid_t parent = getpid();
-    int ready[2];
-    if (pipe2(ready, O_CLOEXEC) != 0) nz::give_up("pipe");
-    const pid_t child = fork();
-    if (child < 0) nz::give_up("fork");
-    if (child == 0) {
-        nz::die_with(parent);
-        nz::rename_to(name.c_str());
-        alarm(nz::longest_life_s);
-        close(ready[0]);
-        close(ready[1]);
-        for (;;)
-            pause();
-    }
-    close(ready[1]);
-    char byte = 0;
-    (void)!read(ready[0], &byte, 1); // its end: the child has its name
-    close(ready[0]);
+    const pid_t child = nz::fork_waiting(name.c_str());
     nz::say(R"({"event": "forked", "pid": %d})", child);
 }
 

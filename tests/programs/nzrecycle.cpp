@@ -22,27 +22,6 @@ struct Options {
     bool at_once = false;
 };
 
-pid_t fork_waiting(const char* name) {
-    const pid_t self = getpid();
-    int ready[2];
-    if (pipe2(ready, O_CLOEXEC) != 0) nz::give_up("pipe");
-    const pid_t child = fork();
-    if (child < 0) nz::give_up("fork");
-    if (child == 0) {
-        nz::die_with(self);
-        nz::rename_to(name);
-        close(ready[1]);
-        close(ready[0]);
-        for (;;)
-            pause();
-    }
-    close(ready[1]);
-    char byte = 0;
-    (void)!read(ready[0], &byte, 1); // its end: the child has its name
-    close(ready[0]);
-    return child;
-}
-
 void end(pid_t child) {
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
@@ -58,14 +37,14 @@ void turn_back_to(pid_t wanted) {
 }
 
 int recycle(const Options& options) {
-    const pid_t first = fork_waiting(options.name);
+    const pid_t first = nz::fork_waiting(options.name);
     nz::say(R"({"event": "first", "pid": %d})", first);
     std::string line;
     if (!options.at_once && !nz::read_line(line)) return 0;
     end(first);
     for (int tries = 1; tries <= most_tries; ++tries) {
         turn_back_to(first);
-        const pid_t second = fork_waiting(options.second_name);
+        const pid_t second = nz::fork_waiting(options.second_name);
         if (second != first) { // somebody else was faster
             end(second);
             continue;
