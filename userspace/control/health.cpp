@@ -35,14 +35,23 @@ bool cleanly_absent(const RuleView& rule) {
     return rule.state == RuleState::paused || (rule.state == RuleState::ok && rule.min == 0);
 }
 
+// Why, and what was found to hang: "hung: tid 77 in D for 41 s ...". A reason may say it already.
+std::string why(const RuleView& rule) {
+    auto text = rule.reason.empty() ? std::string{name_of(rule.state)} : rule.reason;
+    if (rule.findings.empty()) return text;
+    const auto& first = rule.findings.front();
+    if (!text.contains(first.reason)) text += fmt::format(", {}: {}", name_of(first.kind), first.reason);
+    if (rule.findings.size() > 1) text += fmt::format(" (and {} more)", rule.findings.size() - 1);
+    return text;
+}
+
 // "scanner: 0 of at least 1; db: exhausted", the first few of them.
 std::string reasons(const std::vector<const RuleView*>& rules) {
     constexpr std::size_t shown_max = 5;
     std::string text;
     for (std::size_t i = 0; i < rules.size() && i < shown_max; ++i) {
         const auto& rule = *rules[i];
-        const std::string why = rule.reason.empty() ? std::string{name_of(rule.state)} : rule.reason;
-        text += fmt::format("{}{}: {}", i == 0 ? "" : "; ", rule.name, why);
+        text += fmt::format("{}{}: {}", i == 0 ? "" : "; ", rule.name, why(rule));
     }
     if (rules.size() > shown_max) text += fmt::format("; and {} more", rules.size() - shown_max);
     return text;

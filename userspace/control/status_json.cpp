@@ -1,3 +1,4 @@
+#include "control/finding_json.hpp"
 #include "control/render.hpp"
 #include "control/wording.hpp"
 #include "core/date.hpp"
@@ -50,6 +51,9 @@ Json of_rule(const RuleView& rule, const ClockPair& clocks) {
     Json out_of_range = Json::array();
     for (const auto& bucket : rule.out_of_range)
         out_of_range.push_back({{"value", bucket.value}, {"count", bucket.count}});
+    Json findings = Json::array();
+    for (const auto& finding : rule.findings)
+        findings.push_back(finding_json(finding, clocks));
     return {
         {"name", rule.name},
         {"kind", "process"},
@@ -60,7 +64,7 @@ Json of_rule(const RuleView& rule, const ClockPair& clocks) {
         {"max", rule.max ? Json(*rule.max) : Json(nullptr)},
         {"pids", rule.pids},
         {"out_of_range", std::move(out_of_range)},
-        {"findings", Json::array()},
+        {"findings", std::move(findings)},
         {"restart",
          {{"attempts_used", rule.attempts_used}, {"attempts", rule.attempts}, {"next_at", date(rule.next_at, clocks)}}},
         {"failed", rule.failed},

@@ -1,5 +1,6 @@
 #include "control/render.hpp"
 #include "control/wording.hpp"
+#include "core/date.hpp"
 #include "core/words.hpp"
 
 #include <algorithm>
@@ -57,7 +58,20 @@ std::string trimmed(std::string line) {
     return line;
 }
 
-std::vector<std::string> table(const EngineView& view, Time now) {
+// Each finding under its rule; a storm of them must not push the other rules off the screen.
+void add_findings(const RuleView& rule, const ClockPair& clocks, std::vector<std::string>& lines) {
+    constexpr std::size_t shown_max = 5;
+    for (std::size_t i = 0; i < rule.findings.size() && i < shown_max; ++i) {
+        const auto& finding = rule.findings[i];
+        lines.push_back(fmt::format("  {} since {}Z: {}", name_of(finding.kind),
+                                    format_time(clocks.to_wall(finding.since)).substr(0, 19),
+                                    printable(finding.reason)));
+    }
+    if (rule.findings.size() > shown_max)
+        lines.push_back(fmt::format("  and {} more findings", rule.findings.size() - shown_max));
+}
+
+std::vector<std::string> table(const EngineView& view, const ClockPair& clocks) {
     std::vector<Row> rows{{"RULE", "STATE", "COUNT", "LIMITS", "RESTARTS", "PIDS"}};
     for (const auto& rule : view.rules)
         rows.push_back(row_of(rule));
@@ -69,9 +83,11 @@ std::vector<std::string> table(const EngineView& view, Time now) {
     std::vector<std::string> lines;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const auto& row = rows[i];
-        lines.push_back(trimmed(fmt::format("{:<{}}  {:<{}}  {:>{}}  {:<{}}  {:<{}}  {:<{}}  {}", row[0], widths[0],
-                                            row[1], widths[1], row[2], widths[2], row[3], widths[3], row[4], widths[4],
-                                            row[5], widths[5], i == 0 ? "WHY" : why(view.rules[i - 1], now))));
+        lines.push_back(
+            trimmed(fmt::format("{:<{}}  {:<{}}  {:>{}}  {:<{}}  {:<{}}  {:<{}}  {}", row[0], widths[0], row[1],
+                                widths[1], row[2], widths[2], row[3], widths[3], row[4], widths[4], row[5], widths[5],
+                                i == 0 ? "WHY" : why(view.rules[i - 1], clocks.monotonic))));
+        if (i > 0) add_findings(view.rules[i - 1], clocks, lines);
     }
     return lines;
 }
@@ -91,7 +107,7 @@ std::vector<std::string> status_text(const EngineView& view, const DaemonView& d
     if (view.rules.empty())
         lines.emplace_back("no rules");
     else
-        std::ranges::move(table(view, daemon.clocks.monotonic), std::back_inserter(lines));
+        std::ranges::move(table(view, daemon.clocks), std::back_inserter(lines));
     for (const auto& group : view.groups)
         lines.push_back(fmt::format("group {}  {}  {}", printable(group.name), name_of(group.state),
                                     fmt::join(group.members, " ")));

@@ -54,6 +54,19 @@ TEST_CASE("while local restarts are at it the cluster hears that all is well, an
     }
 }
 
+TEST_CASE("health names what hangs, unless the rule's own reason does already") {
+    auto hung = rule("a", RuleState::exhausted, 1);
+    hung.failed = true;
+    hung.reason = "3 restarts in 24h";
+    hung.findings = {{.kind = HangKind::uninterruptible, .reason = "tid 77 is in D for 41 s"}};
+    CHECK(health_of(engine_of({hung}), {}, HealthStyle::clusterpro).line
+          == "failed: a: 3 restarts in 24h, uninterruptible: tid 77 is in D for 41 s");
+    hung.findings.push_back({.kind = HangKind::silent, .reason = "silent"});
+    hung.reason = "hung: tid 77 is in D for 41 s";
+    CHECK(health_of(engine_of({hung}), {}, HealthStyle::clusterpro).line
+          == "failed: a: hung: tid 77 is in D for 41 s (and 1 more)");
+}
+
 TEST_CASE("what was stopped on purpose is cleanly absent, and only all of it together") {
     const auto paused = rule("a", RuleState::paused, 0);
     const auto optional = rule("b", RuleState::ok, 0, 0);

@@ -1,5 +1,6 @@
 #include "control/render.hpp"
 
+#include "control/finding_json.hpp"
 #include "unit/control/views.hpp"
 
 #include <doctest/doctest.h>
@@ -73,6 +74,57 @@ TEST_CASE("status as JSON gives dates on the wall clock, and null for what there
     CHECK(rule["restart"]["next_at"] == "2026-03-01T00:00:01.500000000Z");
     CHECK(rule["paused_until"] == "2026-02-28T23:59:59.999999999Z");
     CHECK(rule["out_of_range"][0]["count"] == 7);
+}
+
+TEST_CASE("a finding is shown with its kind, since when, why, and all its evidence") {
+    auto view = a_scanner();
+    view.state = RuleState::hung;
+    view.findings = {
+        {.kind = HangKind::uninterruptible,
+         .process = {.pid = 11, .start_ns = 5},
+         .tid = 12,
+         .since = now - 41s,
+         .reason = "tid 12 (w\x1b) is in D",
+         .evidence = {{"comm", "w\x1b"}, {"kernel_stack", std::vector<std::string>{"a+0x1", "b+0x2"}}},
+         .key = "k"},
+        {.kind = HangKind::silent, .process = {.pid = 11, .start_ns = 5}, .since = now - 1s, .reason = "silent"}};
+    const auto status = answer_status(engine_of({view}), a_daemon(), {});
+    const auto findings = nlohmann::json::parse(status.json)["rules"][0]["findings"];
+    CHECK(findings[0] == nlohmann::json::parse(R"({"kind": "uninterruptible", "pid": 11, "tid": 12,
+        "since": "2026-02-28T23:59:19.000000000Z", "reason": "tid 12 (w\u001b) is in D",
+        "evidence": {"comm": "w\u001b", "kernel_stack": ["a+0x1", "b+0x2"]}})"));
+    CHECK(findings[1]["tid"] == nullptr);
+    CHECK(status.lines.at(3) == "  uninterruptible since 2026-02-28T23:59:19Z: tid 12 (w\\x1b) is in D");
+    CHECK(status.lines.at(4) == "  silent since 2026-02-28T23:59:59Z: silent");
+
+    SUBCASE("and whoever asks the daemon gets it back as it was, but for what only the daemon knows") {
+        const auto read =
+            finding_from(nlohmann::ordered_json::parse(status.json)["rules"][0]["findings"][0], a_daemon().clocks);
+        REQUIRE(read);
+        CHECK(read->kind == HangKind::uninterruptible);
+        CHECK(read->process.pid == 11);
+        CHECK(read->tid == 12);
+        CHECK(read->since == now - 41s);
+        CHECK(read->reason == view.findings[0].reason);
+        CHECK(read->evidence == view.findings[0].evidence);
+    }
+}
+
+TEST_CASE("a storm of findings does not push the other rules off the screen") {
+    auto view = a_scanner();
+    for (int i = 0; i < 100; ++i)
+        view.findings.push_back({.kind = HangKind::lock_wait, .process = {.pid = 11}, .since = now, .reason = "waits"});
+    const auto lines = status_text(engine_of({view, rule("other", RuleState::ok, 1)}), a_daemon());
+    CHECK(lines.size() == 10);
+    CHECK(lines.at(8) == "  and 95 more findings");
+    CHECK(lines.back().starts_with("other"));
+}
+
+TEST_CASE("what is no finding is not taken for one") {
+    for (const auto* text :
+         {"null", "3", "{}", R"({"kind": "deadlock", "pid": 1})", R"({"kind": "x", "pid": 1, "since": "now"})",
+          R"({"kind": "deadlock", "pid": -1, "since": "now"})"})
+        CHECK_FALSE(finding_from(nlohmann::ordered_json::parse(text), a_daemon().clocks));
 }
 
 TEST_CASE("status as text is a table that can be read in a hurry") {
