@@ -15,6 +15,8 @@
 #include "ring.h"
 #include "task.h"
 
+#include <nezuban/stalls.h>
+
 char LICENSE[] SEC("license") = "GPL";
 
 /* Names the records in the object's BTF, so that tests/skeleton can compare their layout with the C++ side's.
@@ -26,6 +28,7 @@ union {
 	struct nz_exec exec;
 	struct nz_exit exit;
 	struct nz_change change;
+	struct nz_stopper stopper;
 } records;
 
 /* Who sent the last deadly signal to a process, kept until its exit is told. */
@@ -45,6 +48,14 @@ struct {
 	__type(key, u32);
 	__type(value, struct sender);
 } senders SEC(".maps");
+
+/* Who stopped a process, kept until it goes on. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, struct nz_stopper);
+} stoppers SEC(".maps");
 
 /* An exec record is too large for the stack; one for each CPU, because an exec runs in process context only.
  */
@@ -211,11 +222,22 @@ int BPF_PROG(handle_cgroup, struct cgroup *to, const char *path, struct task_str
 	return tell_change(task, 0);
 }
 
-/* Does this signal end the target, unless it has a handler of its own? */
-static __always_inline bool deadly(struct task_struct *task, int signal)
+/* 0: what the kernel does by default. */
+static __always_inline void *handler_of(struct task_struct *task, int signal)
 {
 	void *handler = 0;
 
+	/* By hand, because an index is scaled by our k_sigaction's size and not by the kernel's. */
+	bpf_probe_read_kernel(&handler, sizeof(handler),
+	                      (void *)task->sighand + bpf_core_field_offset(struct sighand_struct, action) +
+	                          (signal - 1) * bpf_core_type_size(struct k_sigaction) +
+	                          bpf_core_field_offset(struct k_sigaction, sa.sa_handler));
+	return handler;
+}
+
+/* Does this signal end the target, unless it has a handler of its own? */
+static __always_inline bool deadly(struct task_struct *task, int signal)
+{
 	switch (signal) {
 	case 9: /* KILL */
 		return true;
@@ -226,24 +248,52 @@ static __always_inline bool deadly(struct task_struct *task, int signal)
 		/* Told even with a handler: "exited with 0 after SIGTERM from systemctl" is what an operator
 		 * asks. */
 		return true;
-	case 17: /* CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH: not by default */
-	case 18:
-	case 19:
-	case 20:
-	case 21:
-	case 22:
+	case 17: /* CHLD, URG, WINCH: not by default */
 	case 23:
 	case 28:
 		return false;
 	}
 	if (signal < 1 || signal > 64)
 		return false;
-	/* By hand, because an index is scaled by our k_sigaction's size and not by the kernel's. */
-	bpf_probe_read_kernel(&handler, sizeof(handler),
-	                      (void *)task->sighand + bpf_core_field_offset(struct sighand_struct, action) +
-	                          (signal - 1) * bpf_core_type_size(struct k_sigaction) +
-	                          bpf_core_field_offset(struct k_sigaction, sa.sa_handler));
-	return handler == 0; /* SIG_DFL */
+	return handler_of(task, signal) == 0;
+}
+
+/* False: the kernel's own (a fault, the OOM killer, a terminal): current only happens to be there. */
+static __always_inline bool name_sender(struct kernel_siginfo *info, u32 *pid, u32 *uid, char *comm)
+{
+	struct task_struct *current;
+
+	if ((u64)info == SEND_SIG_PRIV || ((u64)info != SEND_SIG_NOINFO && BPF_CORE_READ(info, si_code) > 0))
+		return false;
+	current = (struct task_struct *)bpf_get_current_task();
+	*pid = BPF_CORE_READ(current, tgid);
+	*uid = BPF_CORE_READ(current, cred, uid.val);
+	bpf_probe_read_kernel_str(comm, NZ_COMM, BPF_CORE_READ(current, group_leader)->comm);
+	return true;
+}
+
+#define SIGCONT 18
+#define SIGSTOP 19 /* and TSTP, TTIN, TTOU */
+#define SIGTTOU 22
+
+static __always_inline void remember_stopper(struct task_struct *task, struct kernel_siginfo *info,
+                                             int signal, int result)
+{
+	struct nz_stopper stopper = {.start_ns = task->group_leader->start_boottime, .signal = signal};
+	u32 pid = task->tgid;
+
+	/* Told as ignored when there is no handler for it; it goes on all the same. */
+	if (signal == SIGCONT) {
+		bpf_map_delete_elem(&stoppers, &pid);
+		return;
+	}
+	if (result != 0 || (signal != SIGSTOP && handler_of(task, signal)))
+		return;
+	/* Who comes later isn't the one who stopped it. */
+	if (task->signal->flags & SIGNAL_STOP_STOPPED)
+		return;
+	name_sender(info, &stopper.pid, &stopper.uid, stopper.comm);
+	bpf_map_update_elem(&stoppers, &pid, &stopper, BPF_ANY);
 }
 
 SEC("?tp_btf/signal_generate")
@@ -254,20 +304,16 @@ int BPF_PROG(handle_signal, int signal, struct kernel_siginfo *info, struct task
 	struct sender *known;
 	u32 pid = task->tgid;
 
+	if (signal >= SIGCONT && signal <= SIGTTOU) {
+		remember_stopper(task, info, signal, result);
+		return 0;
+	}
 	if (result != 0 || !deadly(task, signal))
 		return 0;
 	sender.start_ns = task->group_leader->start_boottime;
 	sender.signal = signal;
-	/* The kernel's own (a fault, the OOM killer): current only happens to be there. */
-	if ((u64)info != SEND_SIG_PRIV &&
-	    ((u64)info == SEND_SIG_NOINFO || BPF_CORE_READ(info, si_code) <= 0)) {
-		struct task_struct *current = (struct task_struct *)bpf_get_current_task();
-
-		sender.pid = BPF_CORE_READ(current, tgid);
-		sender.uid = BPF_CORE_READ(current, cred, uid.val);
+	if (name_sender(info, &sender.pid, &sender.uid, sender.comm))
 		sender.flags = NZ_EXIT_SENDER;
-		BPF_CORE_READ_STR_INTO(&sender.comm, current, group_leader, comm);
-	}
 	known = bpf_map_lookup_elem(&senders, &pid);
 	if (known && known->start_ns == sender.start_ns)
 		sender.flags |= known->flags & NZ_EXIT_OOM;

@@ -20,6 +20,7 @@ typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
 typedef __s32 s32;
+typedef __s64 s64;
 typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
@@ -38,22 +39,39 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
 enum {
 	BPF_ANY = 0,
 };
 
+enum {
+	BPF_F_NO_PREALLOC = 1,
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
+};
+
 /* include/linux/sched.h: a thread on its way out; one that the kernel made for itself. */
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
-/* include/linux/sched/signal.h: all of the group share group_exit_code. */
+/* include/linux/sched/signal.h: all of the group are stopped; all of the group share group_exit_code. */
+#define SIGNAL_STOP_STOPPED 0x00000001
 #define SIGNAL_GROUP_EXIT 0x00000004
 /* include/linux/signal_types.h: not pointers, but "from user space" and "from the kernel". */
 #define SEND_SIG_NOINFO 0UL
 #define SEND_SIG_PRIV 1UL
 
+/* Numbers of helpers that not all kernels have; asked for by name. */
+enum bpf_func_id {
+	BPF_FUNC_snprintf = 165,
+	BPF_FUNC_task_pt_regs = 175,
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct list_head {
+	struct list_head *next;
+};
 
 typedef struct {
 	int counter;
@@ -91,8 +109,16 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct inode {
+	unsigned short i_mode;
+	unsigned long i_ino;
+};
+
 struct file {
 	struct path f_path;
+	const void *f_op;
+	void *private_data;
+	struct inode *f_inode;
 };
 
 struct mm_struct {
@@ -146,12 +172,78 @@ struct sighand_struct {
 
 struct signal_struct {
 	atomic_t live;
+	int nr_threads;
+	struct list_head thread_head;
 	int group_exit_code;
 	unsigned int flags;
 };
 
+struct pt_regs;
+struct bpf_local_storage;
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
+struct thread_info {
+	u32 status;
+};
+
+struct rq;
+
+struct cfs_rq {
+	struct rq *rq;
+};
+
+struct rq {
+	struct cfs_rq cfs;
+	u64 clock;
+	u64 clock_task;
+};
+
+struct sched_entity {
+	u64 exec_start;
+	u64 sum_exec_runtime;
+	struct cfs_rq *cfs_rq;
+};
+
+struct sched_info {
+	unsigned long long last_arrival;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
+	unsigned int __state;
+	unsigned int ptrace;
+	struct sched_entity se;
+	struct sched_info sched_info;
+	unsigned long jobctl;
+	unsigned int frozen : 1;
+	struct task_struct *parent;
+	struct pid *thread_pid;
+	u64 utime;
+	u64 stime;
+	unsigned long nvcsw;
+	unsigned long nivcsw;
+	u64 start_time;
 	unsigned int flags;
+	int on_cpu;
+	struct list_head thread_node;
+	struct bpf_local_storage *bpf_storage;
 	int exit_state;
 	int exit_code;
 	unsigned int in_execve : 1;
@@ -166,6 +258,113 @@ struct task_struct {
 	struct sighand_struct *sighand;
 	struct css_set *cgroups;
 	struct mm_struct *mm;
+};
+
+struct sock;
+
+struct sk_buff {
+	struct sk_buff *next;
+	struct sock *sk;
+	char cb[48];
+	unsigned int len;
+	unsigned int data_len;
+	u16 transport_header;
+	unsigned char *head;
+	unsigned char *data;
+};
+
+struct sk_buff_head {
+	struct sk_buff *next;
+	u32 qlen;
+};
+
+struct in6_addr {
+	u8 bytes[16];
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	unsigned long skc_flags;
+};
+
+struct socket {
+	struct file *file;
+	struct sock *sk;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	struct sk_buff_head sk_receive_queue;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
+	u8 sk_userlocks;
+	struct socket *sk_socket;
+	u16 sk_protocol;
+	u16 sk_type;
+	u8 sk_shutdown;
+	u32 sk_ack_backlog;
+	u32 sk_max_ack_backlog;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+};
+
+struct request_sock_queue {
+	struct request_sock *rskq_accept_head;
+};
+
+struct inet_connection_sock {
+	struct request_sock_queue icsk_accept_queue;
+};
+
+struct tcp_sock {
+	u32 copied_seq;
+	u32 rcv_nxt;
+};
+
+struct mptcp_sock {
+	struct sock *first;
+};
+
+struct udp_sock {
+	struct sk_buff_head reader_queue;
+};
+
+struct sockaddr_un {
+	unsigned short sun_family;
+	char sun_path[108];
+};
+
+struct unix_address {
+	int len;
+	struct sockaddr_un name[0];
+};
+
+struct unix_sock {
+	struct unix_address *addr;
+	struct sock *peer;
+};
+
+struct unix_skb_parms {
+	u32 consumed;
 };
 
 struct kernel_siginfo {
@@ -185,6 +384,13 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
 };
 
 #pragma clang attribute pop

@@ -4,9 +4,12 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
+#include <bpf/bpf.h>
 #include <nezuban/events.h>
+#include <nezuban/stalls.h>
 
 #include <lifecycle.skel.h>
 
@@ -95,6 +98,17 @@ std::optional<EventsLost> Lifecycle::take_losses() {
     }
     if (lost.total() == 0) return std::nullopt;
     return lost;
+}
+
+std::optional<Sender> Lifecycle::stopper_of(const Identity& process) const {
+    nz_stopper stopper{};
+    if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.stoppers), &process.pid, &stopper) != 0
+        || stopper.start_ns != process.start_ns)
+        return std::nullopt;
+    return Sender{.pid = stopper.pid,
+                  .uid = stopper.uid,
+                  .signal = stopper.signal,
+                  .comm = {stopper.comm, strnlen(stopper.comm, sizeof(stopper.comm))}};
 }
 
 std::vector<ProgramCost> Lifecycle::costs() const {

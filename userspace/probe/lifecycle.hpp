@@ -3,6 +3,7 @@
 
 #include "core/event.hpp"
 #include "core/result.hpp"
+#include "core/wait.hpp"
 #include "probe/decode.hpp"
 #include "probe/features.hpp"
 
@@ -41,6 +42,9 @@ public:
 
     // What was lost since the last call; absent: nothing. Reads memory that the kernel counts in: no system call.
     [[nodiscard]] std::optional<EventsLost> take_losses();
+
+    // Who sent the signal that stopped this process. Absent: nobody since this is attached, or it goes on already.
+    [[nodiscard]] std::optional<Sender> stopper_of(const Identity& process) const;
 
     [[nodiscard]] std::vector<ProgramCost> costs() const;
     [[nodiscard]] std::uint64_t map_bytes() const; // kernel memory of the maps

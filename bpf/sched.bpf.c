@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How long has no thread of a process been on a processor, and when did that end? Asked on every context
+ * switch of the machine, so it may cost nothing for who isn't watched: a process is watched when its leader
+ * has task storage, and that is one load to see. No hash, no precise clock and no record unless a long stall
+ * has just ended.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include <nezuban/stalls.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Names the records in the object's BTF, so that tests/skeleton can compare their layout with the C++ side's.
+ */
+union {
+	struct nz_stall stall;
+	struct nz_followed followed;
+	struct nz_spinner spinner;
+} records;
+
+#define NZ_ENOMEM 12
+
+/* Of one watched process. */
+struct watched {
+	u64 last_on;   /* jiffies when a thread of it got on or off a processor */
+	u64 proven;    /* a value of last_on at which all its threads were seen off their processors later */
+	u64 threshold; /* jiffies; 0: not watched for silence, only known for its threads */
+	u64 longest;   /* jiffies */
+	u32 followed;  /* threads of it in `followed` */
+	u32 counted;   /* threads of it in `spinners` */
+	u32 slots[NZ_STALL_SLOTS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct watched);
+} watched SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NZ_FOLLOWED);
+	__type(key, u32);
+	__type(value, struct nz_followed);
+} followed SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NZ_SPINNERS);
+	__type(key, u32);
+	__type(value, struct nz_spinner);
+} spinners SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 << 10);
+} stalls SEC(".maps");
+
+const volatile __u64 tick_ns = 4000000; /* a jiffy */
+const volatile __u64 floor_ticks = 16;  /* NZ_STALL_FLOOR_MS */
+
+__u64 lost; /* records that found the ring full */
+struct nz_visit visit;
+__u64 visit_began, visit_last_on;
+
+static __always_inline bool tell(struct task_struct *task, u32 tid, u64 off_ns)
+{
+	struct nz_stall *stall = bpf_ringbuf_reserve(&stalls, sizeof(*stall), 0);
+
+	if (!stall) {
+		__sync_fetch_and_add(&lost, 1);
+		return false;
+	}
+	stall->time_ns = bpf_ktime_get_ns();
+	stall->start_ns = task->group_leader->start_boottime;
+	stall->off_ns = off_ns;
+	stall->pid = task->tgid;
+	stall->tid = tid;
+	bpf_ringbuf_submit(stall, 0);
+	return true;
+}
+
+/* As many as can be looked at with interrupts off (about 10 µs). */
+#define MOST_THREADS 128
+
+/*
+ * A thread that runs on another processor without ever leaving it leaves last_on as it was. True also when
+ * there are too many to be sure.
+ */
+static __always_inline bool another_runs(struct task_struct *task)
+{
+	struct signal_struct *group = task->signal;
+	struct list_head *node, *head;
+	int i;
+
+	if (group->nr_threads < 2 || !bpf_core_field_exists(task->on_cpu))
+		return false;
+	if (group->nr_threads > MOST_THREADS)
+		return true;
+	/* As numbers: the verifier refuses arithmetic on what it knows to be a pointer. */
+	head = (void *)((u64)(void *)group + bpf_core_field_offset(struct signal_struct, thread_head));
+	node = BPF_CORE_READ(group, thread_head.next);
+	for (i = 0; i <= MOST_THREADS; i++) {
+		struct task_struct *other;
+
+		if (node == head)
+			return false;
+		other = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
+		if (BPF_CORE_READ(other, on_cpu))
+			return true;
+		node = BPF_CORE_READ(other, thread_node.next);
+	}
+	return true;
+}
+
+static __always_inline u32 slot_of(u64 ms)
+{
+	u32 slot = 0;
+
+	for (int step = 16; step; step >>= 1) {
+		if (ms >> step) {
+			ms >>= step;
+			slot += step;
+		}
+	}
+	return slot;
+}
+
+/* Rare: nothing of it seems to have run for longer than the floor. */
+static __noinline int end_silence(struct task_struct *task, struct watched *of, u64 last, u64 now)
+{
+	u64 ticks = now - last;
+
+	if (of->proven != last && another_runs(task)) {
+		of->last_on = now;
+		return 0;
+	}
+	/*
+	 * Somebody who left his processor after we had read last_on and before we looked whether he was on it
+	 * has stored his own time by now; and of two who come back at the same moment, one ends the stall.
+	 */
+	if (__sync_val_compare_and_swap(&of->last_on, last, now) != last || !of->threshold)
+		return 0;
+	if (ticks > of->longest)
+		of->longest = ticks;
+	of->slots[slot_of(ticks * tick_ns / 1000000) & (NZ_STALL_SLOTS - 1)]++;
+	if (ticks >= of->threshold)
+		tell(task, 0, ticks * tick_ns);
+	return 0;
+}
+
+/* One that could not be told stays in: its next switch tells it. */
+static __noinline int end_following(struct task_struct *task, struct watched *of)
+{
+	u32 tid = task->pid;
+	struct nz_followed *known = bpf_map_lookup_elem(&followed, &tid);
+
+	if (!known || known->thread_start_ns != task->start_boottime || !tell(task, tid, 0))
+		return 0;
+	if (!bpf_map_delete_elem(&followed, &tid))
+		__sync_fetch_and_add(&of->followed, -1);
+	return 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(handle_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	struct task_struct *from = prev->group_leader;
+	struct task_struct *to = next->group_leader;
+	struct watched *of;
+	u64 now, last;
+
+	if (from->bpf_storage) {
+		of = bpf_task_storage_get(&watched, from, 0, 0);
+		if (of) {
+			now = bpf_jiffies64();
+			/* Only when it differs: the line may be in another processor's cache, and is to stay
+			 * there. */
+			if (of->last_on != now)
+				of->last_on = now;
+		}
+	}
+	if (to->bpf_storage) {
+		of = bpf_task_storage_get(&watched, to, 0, 0);
+		if (of) {
+			now = bpf_jiffies64();
+			last = of->last_on;
+			/* Not 0, and not a moment of another processor that is just ahead of ours. */
+			if ((__s64)(now - last) > 0) {
+				if (now - last < floor_ticks)
+					of->last_on = now;
+				else
+					end_silence(next, of, last, now);
+			}
+			if (of->followed)
+				end_following(next, of);
+		}
+	}
+	return 0;
+}
+
+/* Attached only while somebody wants to know whether a thread that burns its processor makes any. */
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(handle_syscall, struct pt_regs *regs, long number)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *leader = task->group_leader;
+	struct nz_spinner *spinner;
+	struct watched *of;
+	u32 tid;
+
+	if (!leader->bpf_storage)
+		return 0;
+	of = bpf_task_storage_get(&watched, leader, 0, 0);
+	if (!of || !of->counted)
+		return 0;
+	tid = task->pid;
+	spinner = bpf_map_lookup_elem(&spinners, &tid);
+	if (spinner && spinner->thread_start_ns == task->start_boottime)
+		spinner->syscalls++;
+	return 0;
+}
+
+static __always_inline void forget_if_unused(struct task_struct *leader, struct watched *of)
+{
+	if (!of->threshold && !of->followed && !of->counted)
+		bpf_task_storage_delete(&watched, leader);
+}
+
+/* Absent: there is nothing more to be done. */
+static __always_inline struct watched *begin_visit(struct task_struct *leader, u64 now)
+{
+	struct watched fresh = {.last_on = now};
+	bool create =
+	    visit.wish == NZ_VISIT_WATCH || visit.wish == NZ_VISIT_FOLLOW || visit.wish == NZ_VISIT_COUNT;
+	struct watched *of;
+	u64 threshold;
+
+	if (create)
+		of = bpf_task_storage_get(&watched, leader, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	else
+		of = bpf_task_storage_get(&watched, leader, 0, 0);
+	if (!of) {
+		visit.error = create ? -NZ_ENOMEM : 0;
+		return 0;
+	}
+	switch (visit.wish) {
+	case NZ_VISIT_WATCH:
+		threshold = visit.threshold_ns / tick_ns;
+		of->threshold = threshold ? threshold : 1;
+		break;
+	case NZ_VISIT_UNCOUNT:
+		__sync_fetch_and_add(&of->counted, -1);
+		forget_if_unused(leader, of);
+		return 0;
+	case NZ_VISIT_FORGET:
+		of->threshold = 0;
+		of->longest = 0;
+		__builtin_memset(of->slots, 0, sizeof(of->slots));
+		forget_if_unused(leader, of);
+		return 0;
+	}
+	visit.kept = 1;
+	visit.longest_ns = of->longest * tick_ns;
+	__builtin_memcpy(visit.slots, of->slots, sizeof(visit.slots));
+	return of;
+}
+
+static __always_inline int follow(struct task_struct *task, struct watched *of)
+{
+	struct nz_followed entry = {.thread_start_ns = task->start_boottime};
+	u32 tid = task->pid;
+	struct nz_followed *known = bpf_map_lookup_elem(&followed, &tid);
+	int error;
+
+	if (known && known->thread_start_ns == entry.thread_start_ns)
+		return 0;
+	error = bpf_map_update_elem(&followed, &tid, &entry, BPF_ANY);
+	if (!error)
+		__sync_fetch_and_add(&of->followed, 1);
+	return error;
+}
+
+static __always_inline int count(struct task_struct *task, struct watched *of)
+{
+	struct nz_spinner entry = {.thread_start_ns = task->start_boottime};
+	u32 tid = task->pid;
+	struct nz_spinner *known = bpf_map_lookup_elem(&spinners, &tid);
+	int error;
+
+	if (known && known->thread_start_ns == entry.thread_start_ns)
+		return 0;
+	error = bpf_map_update_elem(&spinners, &tid, &entry, BPF_ANY);
+	if (!error)
+		__sync_fetch_and_add(&of->counted, 1);
+	return error;
+}
+
+/* Run over the threads of one process: the only way in which user space touches what is kept of it. */
+SEC("iter/task")
+int visit_process(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct task_struct *leader;
+	struct watched *of;
+
+	if (!task || (u32)task->tgid != visit.pid)
+		return 0;
+	leader = task->group_leader;
+	if (leader->start_boottime != visit.start_ns)
+		return 0;
+	if (visit.threads++ == 0) {
+		visit.ended = task->signal->live.counter == 0;
+		visit_began = bpf_jiffies64();
+		of = visit.ended ? 0 : begin_visit(leader, visit_began);
+		if (of)
+			visit_last_on = of->last_on;
+	}
+	if (!visit.kept)
+		return 0;
+	of = bpf_task_storage_get(&watched, leader, 0, 0);
+	if (!of)
+		return 0;
+	if ((u32)task->pid == visit.tid && task->start_boottime == visit.thread_start_ns) {
+		visit.found = 1;
+		if (visit.wish == NZ_VISIT_FOLLOW)
+			visit.error = follow(task, of);
+		if (visit.wish == NZ_VISIT_COUNT)
+			visit.error = count(task, of);
+	}
+	if (bpf_core_field_exists(task->on_cpu) && task->on_cpu)
+		visit.on_cpu = 1;
+	if (visit.threads != (u32)task->signal->nr_threads || visit.on_cpu)
+		return 0;
+	/*
+	 * All were off their processors, each at the moment it was looked at; and nobody has switched since
+	 * the first was, if last_on is what it was (the exchange is there for its order).
+	 */
+	if (__sync_val_compare_and_swap(&of->last_on, visit_last_on, visit_last_on) != visit_last_on)
+		return 0;
+	if ((__s64)(visit_began - visit_last_on) < (__s64)floor_ticks)
+		return 0;
+	visit.silent_ns = (visit_began - visit_last_on) * tick_ns;
+	of->proven = visit_last_on;
+	return 0;
+}

@@ -1,0 +1,292 @@
+#include "probe/stalls.hpp"
+
+#include "probe/libbpf.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <map>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include <bpf/bpf.h>
+#include <nezuban/stalls.h>
+#include <unistd.h>
+
+#include <sched.skel.h>
+
+namespace nezuban {
+
+namespace {
+
+struct Descriptor {
+    int number;
+    explicit Descriptor(int fd) : number(fd) {}
+    ~Descriptor() {
+        if (number >= 0) close(number);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    Descriptor(Descriptor&&) = delete;
+    Descriptor& operator=(Descriptor&&) = delete;
+};
+
+// The resolution of the kernel's coarse clocks is a jiffy, on every kernel and without a look at its configuration.
+std::uint64_t jiffy() {
+    timespec tick{};
+    clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+    return static_cast<std::uint64_t>(tick.tv_nsec);
+}
+
+Duration nanoseconds(std::uint64_t ns) {
+    return Duration(static_cast<Duration::rep>(ns));
+}
+
+// Half of the stalls were shorter than this.
+Duration median(std::span<const std::uint32_t> slots) {
+    const auto all = std::accumulate(slots.begin(), slots.end(), std::uint64_t{0});
+    std::uint64_t below = 0;
+    for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+        below += slots[slot];
+        if (below > 0 && 2 * below >= all) return std::chrono::milliseconds(std::uint64_t{2} << slot);
+    }
+    return {};
+}
+
+std::string describe(const Identity& process) {
+    return "process " + std::to_string(process.pid);
+}
+
+} // namespace
+
+struct Stalls::State {
+    sched_bpf* skeleton = nullptr;
+    ring_buffer* ring = nullptr;
+    bpf_link* syscalls = nullptr; // while they are counted
+    std::map<Identity, Duration> watched;
+    std::vector<ThreadId> counted;
+
+    // Of the drain under way.
+    const std::function<void(Stamped)>* sink = nullptr;
+    std::size_t left = 0;
+    std::vector<Identity> told_threads_of;
+
+    State() = default;
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    State(State&&) = delete;
+    State& operator=(State&&) = delete;
+    ~State() {
+        bpf_link__destroy(syscalls);
+        ring_buffer__free(ring);
+        sched_bpf__destroy(skeleton);
+    }
+
+    // handle_syscall needs a kernel that was built with syscall tracepoints; all else doesn't.
+    int load(bool with_syscalls) {
+        skeleton = sched_bpf__open();
+        if (skeleton == nullptr) return -errno;
+        const auto tick = jiffy();
+        skeleton->rodata->tick_ns = tick;
+        skeleton->rodata->floor_ticks = std::max<std::uint64_t>(1, NZ_STALL_FLOOR_MS * 1'000'000ULL / tick);
+        bpf_program__set_autoload(skeleton->progs.handle_syscall, with_syscalls);
+        const int error = sched_bpf__load(skeleton);
+        if (error != 0) sched_bpf__destroy(std::exchange(skeleton, nullptr));
+        return error;
+    }
+    // 0, or an errno.
+    int attach_switch() const {
+        auto& links = skeleton->links;
+        links.handle_switch = bpf_program__attach(skeleton->progs.handle_switch);
+        return links.handle_switch == nullptr ? errno : 0;
+    }
+
+    // Runs over the threads of the process, in the kernel. What it found is in skeleton->bss->visit. About 20 µs.
+    // An error: ESRCH when nobody of that identity is there.
+    Result<nz_visit> visit(const Identity& process, nz_visit_wish wish, Duration threshold = {},
+                           const ThreadId& thread = {}) const {
+        nz_visit& asked = skeleton->bss->visit;
+        asked = {};
+        asked.start_ns = process.start_ns;
+        asked.pid = process.pid;
+        asked.wish = wish;
+        asked.threshold_ns = static_cast<std::uint64_t>(std::max<Duration::rep>(threshold.count(), 0));
+        asked.tid = thread.tid;
+        asked.thread_start_ns = thread.start_ns;
+        bpf_iter_link_info whom{};
+        whom.task.pid = process.pid;
+        LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &whom, .iter_info_len = sizeof(whom));
+        const Descriptor link(
+            bpf_link_create(bpf_program__fd(skeleton->progs.visit_process), 0, BPF_TRACE_ITER, &options));
+        if (link.number < 0) return failed("choosing the threads of " + describe(process), errno);
+        const Descriptor pass(bpf_iter_create(link.number));
+        if (pass.number < 0) return failed("looking at the threads of " + describe(process), errno);
+        std::array<char, 64> nothing{};
+        for (;;) {
+            const auto size = read(pass.number, nothing.data(), nothing.size());
+            if (size == 0) break;
+            if (size < 0 && errno != EAGAIN && errno != EINTR)
+                return failed("looking at the threads of " + describe(process), errno);
+        }
+        const nz_visit seen = asked;
+        if (seen.threads == 0 || seen.ended != 0) return failed(describe(process), ESRCH);
+        if (seen.error != 0) return failed("keeping account of " + describe(process), -seen.error);
+        if (thread.tid != 0 && seen.found == 0)
+            return failed("thread " + std::to_string(thread.tid) + " of " + describe(process), ESRCH);
+        return seen;
+    }
+
+    static std::unexpected<Error> failed(std::string what, int number) {
+        return fail(std::move(what) + ": " + std::strerror(number), number);
+    }
+
+    static int on_record(void* context, void* data, std::size_t size) {
+        auto* self = static_cast<State*>(context);
+        if (size >= sizeof(nz_stall)) {
+            nz_stall stall{};
+            std::memcpy(&stall, data, sizeof(stall));
+            const Identity process{.pid = stall.pid, .start_ns = stall.start_ns};
+            if (stall.tid != 0) self->told_threads_of.push_back(process);
+            (*self->sink)({Time(nanoseconds(stall.time_ns)),
+                           Stalled{.process = process, .tid = stall.tid, .off_cpu = nanoseconds(stall.off_ns)}});
+        }
+        return --self->left == 0 ? -EAGAIN : 0;
+    }
+};
+
+Stalls::Stalls(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Stalls::~Stalls() = default;
+Stalls::Stalls(Stalls&&) noexcept = default;
+Stalls& Stalls::operator=(Stalls&&) noexcept = default;
+
+Result<Stalls> Stalls::attach() {
+    const LibbpfLog log;
+    auto state = std::make_unique<State>();
+    if (state->load(true) != 0) {
+        if (const int error = state->load(false); error != 0) return log.error("loading the stall tracking", -error);
+    }
+    if (const int error = state->attach_switch(); error != 0) return log.error("attaching the stall tracking", error);
+    state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.stalls), State::on_record, state.get(), nullptr);
+    if (state->ring == nullptr) return log.error("mapping the ring of stalls", errno);
+    // A kernel that can't run over one process' threads (before 6.1) refuses here, and not when somebody hangs.
+    const Identity nobody{.pid = static_cast<std::uint32_t>(getpid())};
+    if (const auto seen = state->visit(nobody, NZ_VISIT_LOOK); !seen && seen.error().number != ESRCH)
+        return std::unexpected(seen.error());
+    return Stalls(std::move(state));
+}
+
+int Stalls::descriptor() const {
+    return ring_buffer__epoll_fd(state_->ring);
+}
+
+std::size_t Stalls::drain(std::size_t most, const std::function<void(Stamped)>& sink) {
+    state_->sink = &sink;
+    state_->left = most;
+    ring_buffer__consume(state_->ring);
+    // Who isn't watched and of whom nobody is followed any more costs nothing again.
+    for (const auto& process : std::exchange(state_->told_threads_of, {})) {
+        if (!state_->watched.contains(process)) (void)state_->visit(process, NZ_VISIT_FORGET);
+    }
+    return most - state_->left;
+}
+
+Result<void> Stalls::watch(const Identity& process, Duration threshold) {
+    if (auto seen = state_->visit(process, NZ_VISIT_WATCH, threshold); !seen) return std::unexpected(seen.error());
+    state_->watched[process] = threshold;
+    return {};
+}
+
+Result<void> Stalls::forget(const Identity& process) {
+    state_->watched.erase(process);
+    auto seen = state_->visit(process, NZ_VISIT_FORGET);
+    if (!seen && seen.error().number != ESRCH) return std::unexpected(seen.error());
+    return {};
+}
+
+Result<void> Stalls::follow(const Identity& process, const ThreadId& thread) {
+    if (auto seen = state_->visit(process, NZ_VISIT_FOLLOW, {}, thread); !seen) return std::unexpected(seen.error());
+    return {};
+}
+
+Result<void> Stalls::count_syscalls(const Identity& process, const ThreadId& thread) {
+    if (std::ranges::find(state_->counted, thread) != state_->counted.end()) return {};
+    if (state_->syscalls == nullptr) {
+        const LibbpfLog log;
+        const auto* program = state_->skeleton->progs.handle_syscall;
+        if (bpf_program__fd(program) < 0) return fail("this kernel has no system call tracepoints", EOPNOTSUPP);
+        state_->syscalls = bpf_program__attach(program);
+        if (state_->syscalls == nullptr) return log.error("attaching to system calls", errno);
+    }
+    auto seen = state_->visit(process, NZ_VISIT_COUNT, {}, thread);
+    if (seen) state_->counted.push_back(thread);
+    if (state_->counted.empty()) bpf_link__destroy(std::exchange(state_->syscalls, nullptr));
+    if (!seen) return std::unexpected(seen.error());
+    return {};
+}
+
+std::optional<std::uint64_t> Stalls::syscalls_of(const ThreadId& thread) const {
+    nz_spinner spinner{};
+    if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.spinners), &thread.tid, &spinner) != 0
+        || spinner.thread_start_ns != thread.start_ns)
+        return std::nullopt;
+    return spinner.syscalls;
+}
+
+void Stalls::stop_counting(const Identity& process, const ThreadId& thread) {
+    if (std::erase(state_->counted, thread) == 0) return;
+    if (syscalls_of(thread)) bpf_map_delete_elem(bpf_map__fd(state_->skeleton->maps.spinners), &thread.tid);
+    (void)state_->visit(process, NZ_VISIT_UNCOUNT);
+    if (state_->counted.empty()) bpf_link__destroy(std::exchange(state_->syscalls, nullptr));
+}
+
+namespace {
+
+Silence silence_in(const Identity& process, const nz_visit& seen) {
+    return {.process = process,
+            .silent = nanoseconds(seen.silent_ns),
+            .longest = nanoseconds(seen.longest_ns),
+            .usual = median(seen.slots)};
+}
+
+} // namespace
+
+Result<std::vector<Silence>> Stalls::silences() {
+    std::vector<Silence> silences;
+    for (auto each = state_->watched.begin(); each != state_->watched.end();) {
+        // Watched again each time: a thread that execs takes its leader's place, and what was kept went with the
+        // leader.
+        auto seen = state_->visit(each->first, NZ_VISIT_WATCH, each->second);
+        if (!seen && seen.error().number != ESRCH) return std::unexpected(seen.error());
+        if (!seen) {
+            each = state_->watched.erase(each);
+            continue;
+        }
+        silences.push_back(silence_in(each->first, *seen));
+        ++each;
+    }
+    return silences;
+}
+
+std::optional<Silence> Stalls::silence_of(const Identity& process) const {
+    if (!state_->watched.contains(process)) return std::nullopt;
+    auto seen = state_->visit(process, NZ_VISIT_LOOK);
+    if (!seen || seen->kept == 0) return std::nullopt;
+    return silence_in(process, *seen);
+}
+
+std::uint64_t Stalls::lost() const {
+    return __atomic_load_n(&state_->skeleton->bss->lost, __ATOMIC_RELAXED);
+}
+
+std::vector<ProgramCost> Stalls::costs() const {
+    return costs_of(state_->skeleton->obj);
+}
+
+std::uint64_t Stalls::map_bytes() const {
+    return map_bytes_of(state_->skeleton->obj);
+}
+
+} // namespace nezuban

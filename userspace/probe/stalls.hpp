@@ -1,0 +1,65 @@
+// Stall tracking on sched_switch: who has task storage is watched, nobody else pays (bpf/sched.bpf.c).
+#pragma once
+
+#include "core/event.hpp"
+#include "core/identity.hpp"
+#include "core/result.hpp"
+#include "core/wait.hpp"
+#include "probe/decode.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace nezuban {
+
+struct ProgramCost;
+
+class Stalls {
+public:
+    // Attached for as long as this lives, with a small ring of its own. An error: this kernel can't; the daemon then
+    // goes on without, and says so.
+    static Result<Stalls> attach();
+    ~Stalls();
+    Stalls(Stalls&&) noexcept;
+    Stalls& operator=(Stalls&&) noexcept;
+
+    // Readable when a stall has ended.
+    [[nodiscard]] int descriptor() const;
+    std::size_t drain(std::size_t most, const std::function<void(Stamped)>& sink); // Stalled events
+
+    // From now on: its stalls are recorded, one of at least the threshold is told when it ends. Again: a new threshold.
+    // ESRCH: nobody of that identity is left.
+    Result<void> watch(const Identity& process, Duration threshold);
+    Result<void> forget(const Identity& process);
+    // Tells once when this thread gets back on a processor. At most 1,024 at a time; beyond that an error.
+    Result<void> follow(const Identity& process, const ThreadId& thread);
+
+    // Proves that a thread which burns its processor makes no system call. The first one attaches a program to every
+    // system call of the machine and the last one takes it off again: some 10 ms each, and a few nanoseconds a system
+    // call in between. At most 64 threads at a time; beyond that an error.
+    Result<void> count_syscalls(const Identity& process, const ThreadId& thread);
+    [[nodiscard]] std::optional<std::uint64_t> syscalls_of(const ThreadId& thread) const; // since it is counted
+    void stop_counting(const Identity& process, const ThreadId& thread);
+
+    // How long each watched process (that is still there) has been silent, and its record.
+    Result<std::vector<Silence>> silences();
+    [[nodiscard]] std::optional<Silence> silence_of(const Identity& process) const;
+
+    // Records that found the ring full. A followed thread is told by its next switch then; the end of a silence is not,
+    // but the silence is over for whoever asks.
+    [[nodiscard]] std::uint64_t lost() const;
+
+    [[nodiscard]] std::vector<ProgramCost> costs() const;
+    [[nodiscard]] std::uint64_t map_bytes() const;
+
+private:
+    struct State;
+    explicit Stalls(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+} // namespace nezuban
