@@ -27,4 +27,29 @@ static __always_inline bool task_in_execve(struct task_struct *task)
 	return BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
 }
 
+/* __state since 5.14. */
+struct task_struct___state {
+	long state;
+} __attribute__((preserve_access_index));
+
+static __always_inline u32 task_state(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return task->__state;
+	return ((struct task_struct___state *)task)->state;
+}
+
+struct pt_regs___x86 {
+	unsigned long r10, r9, r8, dx, si, di, orig_ax, ip;
+	unsigned short cs; /* of 64 bits, and 16 since 6.9 */
+} __attribute__((preserve_access_index));
+
+struct pt_regs___arm64 {
+	u64 regs[31];
+	u64 pc;
+	u64 pstate;
+	u64 orig_x0;
+	s32 syscallno;
+} __attribute__((preserve_access_index));
+
 #endif

@@ -1,0 +1,205 @@
+#include "probe/waits.hpp"
+
+#include "probe/decode_waits.hpp"
+#include "probe/libbpf.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <utility>
+
+#include <bpf/bpf.h>
+#include <nezuban/waits.h>
+#include <unistd.h>
+
+#include <sockets.skel.h>
+#include <waits.skel.h>
+
+namespace nezuban {
+
+namespace {
+
+// A read returns at most what the kernel's seq buffer holds (8 pages of 4 KiB), and a record that no longer fits
+// comes whole with the next read. A smaller read would leave old news in that buffer.
+constexpr std::size_t seq_buffer = 8UL * 4096UL;
+// Most threads and files are looked at and not told, so no buffer fills: the programs count, and end the read.
+constexpr std::uint32_t threads_a_read = 300;
+constexpr std::uint32_t files_a_read = 1500;
+
+// One pass of an iterator.
+class Pass {
+public:
+    Pass() = default;
+    Pass(const Pass&) = delete;
+    Pass& operator=(const Pass&) = delete;
+    Pass(Pass&&) = delete;
+    Pass& operator=(Pass&&) = delete;
+    ~Pass() {
+        end();
+    }
+
+    Result<void> begin(const bpf_link* link, const char* what) {
+        end();
+        descriptor_ = bpf_iter_create(bpf_link__fd(link));
+        if (descriptor_ < 0) return fail(std::string("starting ") + what + ": " + std::strerror(errno), errno);
+        return {};
+    }
+    // Absent: that was the end. Often empty: nobody was told.
+    Result<std::optional<std::span<const std::byte>>> read_slice(const char* what) {
+        using Slice = std::optional<std::span<const std::byte>>;
+        const ssize_t size = ::read(descriptor_, buffer_.data(), buffer_.size());
+        if (size > 0) return Slice(std::span(buffer_).first(static_cast<std::size_t>(size)));
+        if (size < 0 && (errno == EAGAIN || errno == EINTR)) return Slice(std::span<const std::byte>());
+        const int number = size < 0 ? errno : 0;
+        end();
+        if (number != 0) return fail(std::string("reading ") + what + ": " + std::strerror(number), number);
+        return Slice();
+    }
+
+private:
+    void end() {
+        if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
+    }
+
+    int descriptor_ = -1;
+    std::array<std::byte, 2 * seq_buffer> buffer_{};
+};
+
+std::uint32_t kinds_of(const ScanWish& wish) {
+    std::uint32_t kinds = 0;
+    if (wish.uninterruptible) kinds |= NZ_WAIT_BLOCKED;
+    if (wish.stopped) kinds |= NZ_WAIT_STOPPED;
+    if (wish.locks) kinds |= NZ_WAIT_LOCK;
+    if (wish.running) kinds |= NZ_WAIT_RUNNING;
+    return kinds;
+}
+
+using Asked = std::unordered_set<std::uint32_t>;
+
+Asked ask(const std::vector<std::uint32_t>& numbers, __u64 (&bits)[NZ_ASKED]) {
+    std::ranges::fill(bits, 0);
+    for (const auto number : numbers) {
+        bits[number >> 6U & (NZ_ASKED - 1)] |= 1ULL << (number & 63U);
+    }
+    return {numbers.begin(), numbers.end()};
+}
+
+} // namespace
+
+struct Waits::State {
+    waits_bpf* threads = nullptr;
+    sockets_bpf* sockets = nullptr;
+    std::string no_sockets; // why
+    Asked processes;
+    Asked tids;
+    Pass thread_pass;
+    Pass socket_pass;
+    SocketPass seen;
+
+    State() = default;
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    State(State&&) = delete;
+    State& operator=(State&&) = delete;
+    ~State() {
+        waits_bpf__destroy(threads);
+        sockets_bpf__destroy(sockets);
+    }
+
+    Result<void> load_threads() {
+        const LibbpfLog log;
+        threads = waits_bpf__open_and_load();
+        if (threads == nullptr) return log.error("loading the wait scan", errno);
+        if (const int error = waits_bpf__attach(threads); error != 0)
+            return log.error("attaching the wait scan", -error);
+        return {};
+    }
+    Result<void> load_sockets() {
+        const LibbpfLog log;
+        sockets = sockets_bpf__open_and_load();
+        if (sockets == nullptr) return log.error("loading the socket scan", errno);
+        if (const int error = sockets_bpf__attach(sockets); error != 0)
+            return log.error("attaching the socket scan", -error);
+        return {};
+    }
+    [[nodiscard]] bool wanted(const ToldThread& told) const {
+        if ((told.why & ~static_cast<std::uint32_t>(NZ_WAIT_ASKED)) != 0) return true;
+        return processes.contains(told.wait.process.pid) || tids.contains(told.wait.thread.tid);
+    }
+};
+
+Waits::Waits(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Waits::~Waits() = default;
+Waits::Waits(Waits&&) noexcept = default;
+Waits& Waits::operator=(Waits&&) noexcept = default;
+
+Result<Waits> Waits::load() {
+    auto state = std::make_unique<State>();
+    if (auto loaded = state->load_threads(); !loaded) return std::unexpected(loaded.error());
+    // Threads are worth having without sockets.
+    if (auto loaded = state->load_sockets(); !loaded) state->no_sockets = loaded.error().text;
+    return Waits(std::move(state));
+}
+
+Result<void> Waits::begin_threads(const ScanWish& wish) {
+    auto& shared = *state_->threads->bss;
+    shared.wish.work = threads_a_read;
+    shared.wish.least_ns = static_cast<__u64>(std::max(wish.least, Duration::zero()).count());
+    shared.wish.kinds = kinds_of(wish);
+    state_->processes = ask(wish.processes, shared.wish.asked_processes);
+    state_->tids = ask(wish.threads, shared.wish.asked_threads);
+    return state_->thread_pass.begin(state_->threads->links.scan_threads, "the wait scan");
+}
+
+Result<bool> Waits::read_threads(const std::function<void(ThreadWait)>& sink) {
+    state_->threads->bss->done = 0;
+    auto slice = state_->thread_pass.read_slice("the wait scan");
+    if (!slice) return std::unexpected(slice.error());
+    if (!*slice) return false;
+    auto bytes = **slice;
+    while (auto told = take_thread(bytes)) {
+        if (state_->wanted(*told)) sink(std::move(told->wait));
+    }
+    return true;
+}
+
+Result<void> Waits::begin_sockets() {
+    if (!state_->no_sockets.empty()) return fail(state_->no_sockets);
+    state_->seen = {};
+    state_->sockets->bss->work = files_a_read;
+    return state_->socket_pass.begin(state_->sockets->links.scan_sockets, "the socket scan");
+}
+
+Result<bool> Waits::read_sockets(const std::function<void(SocketQueue)>& sink) {
+    if (!state_->no_sockets.empty()) return fail(state_->no_sockets);
+    state_->sockets->bss->done = 0;
+    const auto slice = state_->socket_pass.read_slice("the socket scan");
+    if (!slice) return std::unexpected(slice.error());
+    if (!*slice) {
+        state_->seen.finish(sink);
+        return false;
+    }
+    auto bytes = **slice;
+    for (; bytes.size() >= sizeof(nz_socket); bytes = bytes.subspan(sizeof(nz_socket))) {
+        nz_socket socket{};
+        std::memcpy(&socket, bytes.data(), sizeof(socket));
+        state_->seen.add(socket, sink);
+    }
+    return true;
+}
+
+std::vector<ProgramCost> Waits::costs() const {
+    auto costs = costs_of(state_->threads->obj);
+    if (state_->no_sockets.empty()) std::ranges::copy(costs_of(state_->sockets->obj), std::back_inserter(costs));
+    return costs;
+}
+
+std::uint64_t Waits::map_bytes() const {
+    return map_bytes_of(state_->threads->obj) + (state_->no_sockets.empty() ? map_bytes_of(state_->sockets->obj) : 0);
+}
+
+} // namespace nezuban
