@@ -20,6 +20,11 @@ namespace {
 // it comes every 20 s instead of every second. What an event tells doesn't wait for it, and a loss asks for one at
 // once.
 constexpr int comparison_share = 1000;
+// A wait scan walks every thread and every socket. It may take a hundredth of a core, so on a host of 20,000 processes
+// it comes every few seconds; one that a threshold asks for comes when it is due.
+constexpr int scan_share = 100;
+constexpr Duration between_scans = 50ms;
+constexpr std::size_t beats_at_once = 256;
 constexpr Duration status_every = 10s;
 constexpr Duration retry_ready = 1s;
 constexpr Duration retry_comparison = 1s;
@@ -34,6 +39,9 @@ Daemon::Daemon(Parts parts)
               parts_.store.log(Severity::info, label + ": " + line);
           },
           [](const Incident& incident) { return to_json(incident, clock_pair()); }),
+      waits_(parts_.loop, parts_.spawner, parts_.observer.lifecycle(),
+             {.event = [this](const Event& event, Time time) { handle(event, time); },
+              .log = [this](const std::string& line) { parts_.store.log(Severity::warning, line); }}),
       started_(monotonic_now()), now_(started_) {}
 
 Daemon::~Daemon() = default;
@@ -50,11 +58,32 @@ Result<void> Daemon::open() {
             parts_.loop.watch(parts_.observer.descriptor(), ready::in, [this](std::uint32_t) { busy_ = true; });
         !watched)
         return watched;
+    open_notify_socket();
+    for (const auto& line : waits_.missing()) {
+        parts_.store.log(Severity::warning, line);
+    }
     if (const auto interval = watchdog_interval()) {
         alive_every_ = *interval;
         alive_at_ = started_;
     }
     return {};
+}
+
+void Daemon::open_notify_socket() {
+    const auto& socket = parts_.spec.daemon.socket;
+    auto notify = NotifySocket::open(socket.substr(0, socket.rfind('/') + 1) + "notify");
+    if (notify) {
+        notify_ = std::move(*notify);
+        auto watched = parts_.loop.watch(notify_->descriptor(), ready::in, [this](std::uint32_t) {
+            for (const auto pid : notify_->read_beats(beats_at_once)) {
+                handle(Beat{.pid = pid}, monotonic_now());
+            }
+        });
+        if (watched) return;
+        notify = std::unexpected(watched.error());
+        notify_.reset();
+    }
+    parts_.store.log(Severity::warning, "WATCHDOG=1 can't be received: " + notify.error().text);
 }
 
 Result<int> Daemon::run() {
@@ -73,11 +102,33 @@ Result<int> Daemon::run() {
 
 Result<void> Daemon::turn() {
     const auto now = monotonic_now();
-    if (auto stepped = parts_.loop.step(busy_ || !signals_.empty() ? now : next_deadline()); !stepped) return stepped;
+    if (auto stepped = parts_.loop.step(busy_ || scanning_ || !signals_.empty() ? now : next_deadline()); !stepped)
+        return stepped;
     on_timers(monotonic_now());
     observe();
     send_signals();
+    scan();
     return {};
+}
+
+Time Daemon::next_scan() const {
+    const auto wanted = parts_.engine.next_scan();
+    return wanted ? std::min(scan_at_, std::max(*wanted, scanned_ + between_scans)) : scan_at_;
+}
+
+void Daemon::scan() {
+    if (!seen_) return;
+    if (waits_.under_way()) {
+        scanning_ = waits_.work();
+        return;
+    }
+    if (now_ < next_scan()) return;
+    scan_at_ = now_ + std::max(parts_.spec.daemon.scan, waits_.last_cost() * scan_share);
+    scanned_ = now_;
+    auto wish = parts_.engine.scan_wish();
+    if (!wish.any()) return;
+    waits_.begin(std::move(wish));
+    scanning_ = true;
 }
 
 void Daemon::observe() {
@@ -110,9 +161,11 @@ Time Daemon::next_deadline() const {
     // What on_timers would not do must not wake it: a deadline that stays in the past is a busy loop.
     const auto seen_status = seen_ ? std::optional(status_at_) : std::nullopt;
     const auto sighted_alive = blind_.empty() ? alive_at_ : std::nullopt;
+    const auto scan_due = seen_ && !waits_.under_way() ? std::optional(next_scan()) : std::nullopt;
     Time next = std::max(compare_at_, now_ + (seen_ ? Duration::zero() : retry_comparison));
-    for (const auto& due : {parts_.engine.next_deadline(), commands_.next_deadline(), server_->next_deadline(),
-                            parts_.store.next_deadline(), seen_status, sighted_alive}) {
+    for (const auto& due :
+         {parts_.engine.next_deadline(), commands_.next_deadline(), server_->next_deadline(),
+          parts_.store.next_deadline(), waits_.next_deadline(), scan_due, seen_status, sighted_alive}) {
         if (due) next = std::min(next, *due);
     }
     return next;
@@ -126,8 +179,10 @@ void Daemon::on_timers(Time now) {
     commands_.advance(now_);
     server_->advance(now_);
     parts_.store.advance(now_);
+    waits_.advance(now_);
     // The helpers are replaced when they die, and must not fall to a rule of ours.
-    if (std::vector helpers{own_pid(), parts_.spawner.pid(), parts_.store.scribe_pid()}; helpers != own_pids_) {
+    if (std::vector helpers{own_pid(), parts_.spawner.pid(), parts_.store.scribe_pid(), waits_.examiner_pid()};
+        helpers != own_pids_) {
         parts_.engine.set_own_pids(helpers);
         own_pids_ = std::move(helpers);
     }
@@ -197,6 +252,7 @@ std::string Daemon::summary(Time now) const {
 
 void Daemon::finish() {
     parts_.loop.forget(parts_.observer.descriptor());
+    if (notify_) parts_.loop.forget(notify_->descriptor());
     tell_stopping();
     act(Report{{.time = now_,
                 .happening = Happening::daemon_stop,

@@ -7,6 +7,7 @@
 #include "app/latency.hpp"
 #include "app/observer.hpp"
 #include "app/store.hpp"
+#include "app/wait_observer.hpp"
 #include "control/daemon_view.hpp"
 #include "control/protocol.hpp"
 #include "control/server.hpp"
@@ -14,6 +15,7 @@
 #include "core/spec.hpp"
 #include "engine/engine.hpp"
 #include "io/loop.hpp"
+#include "io/notify_socket.hpp"
 #include "io/signals.hpp"
 #include "io/spawner.hpp"
 
@@ -58,6 +60,9 @@ private:
     [[nodiscard]] Time next_deadline() const;
     void on_signals();
     void on_timers(Time now);
+    void open_notify_socket();
+    [[nodiscard]] Time next_scan() const;
+    void scan();
     void handle(const Event& event, Time time);
     void finish();
     void ready();
@@ -72,6 +77,8 @@ private:
     void act(const Report& report);
     void act(const Remember& remember);
     void act(const Resync& resync);
+    void act(const WatchStalls& watch);
+    void act(const FollowThread& follow);
     void act(const Quit& quit);
     void send_signals();
 
@@ -84,6 +91,11 @@ private:
     Parts parts_;
     Commands commands_;
     std::unique_ptr<Server> server_;
+    WaitObserver waits_;
+    std::optional<NotifySocket> notify_;
+    Time scan_at_{};             // the next regular wait scan
+    Time scanned_{};             // the last one began
+    bool scanning_ = false;      // it has more to do at once
     std::deque<Signal> signals_; // to be sent
     Latency latency_;
     Time started_;

@@ -2,6 +2,7 @@
 #include "app/daemon.hpp"
 #include "io/process_signal.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -22,6 +23,10 @@ void Daemon::carry_out(Intents intents) {
 }
 
 void Daemon::act(RunCommand& command) {
+    const auto watchdog =
+        std::ranges::find(command.environment, "WATCHDOG_USEC", [](const auto& pair) { return pair.first; });
+    if (notify_ && watchdog != command.environment.end())
+        command.environment.emplace_back("NOTIFY_SOCKET", notify_->path());
     commands_.run(std::move(command));
 }
 
@@ -48,6 +53,14 @@ void Daemon::act(const Remember& remember) {
 void Daemon::act(const Resync& /*resync*/) {
     parts_.observer.compare();
     busy_ = true;
+}
+
+void Daemon::act(const WatchStalls& watch) {
+    waits_.watch(watch);
+}
+
+void Daemon::act(const FollowThread& follow) {
+    waits_.follow(follow);
 }
 
 void Daemon::act(const Quit& quit) {

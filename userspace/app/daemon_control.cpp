@@ -88,11 +88,14 @@ Response Daemon::reload() {
     auto changes = parts_.engine.reload(spec->rules, spec->groups, now_, intents);
     auto fixed = parts_.spec.daemon; // of the daemon, these alone can change while it runs
     fixed.reconcile = spec->daemon.reconcile;
+    fixed.scan = spec->daemon.scan;
     const bool restart_needed = !(fixed == spec->daemon);
     if (parts_.spec.daemon.reconcile != spec->daemon.reconcile) changes.emplace_back("~ daemon.reconcile");
+    if (parts_.spec.daemon.scan != spec->daemon.scan) changes.emplace_back("~ daemon.scan");
     parts_.spec.rules = std::move(spec->rules);
     parts_.spec.groups = std::move(spec->groups);
     parts_.spec.daemon.reconcile = spec->daemon.reconcile;
+    parts_.spec.daemon.scan = spec->daemon.scan;
     carry_out(std::move(intents));
     if (restart_needed)
         response.lines.emplace_back("the other changes in [daemon] take effect when the daemon is restarted");

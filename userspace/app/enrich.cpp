@@ -23,7 +23,7 @@ Process* process_of(Event& event) {
         [](auto& each) -> Process* {
             if constexpr (requires { each.child; }) {
                 return &each.child;
-            } else if constexpr (requires { each.process; }) {
+            } else if constexpr (requires { each.process.comm; }) {
                 return &each.process;
             } else {
                 return nullptr;

@@ -1,5 +1,6 @@
 #include "cli/verbs.hpp"
 #include "core/date.hpp"
+#include "core/fact_json.hpp"
 #include "core/incident.hpp"
 #include "io/clock.hpp"
 #include "io/watch_file.hpp"
@@ -34,9 +35,7 @@ std::string as_text(const HistoryEntry& entry) {
     incident.happening = *happening;
     incident.rule = entry.rule;
     incident.reason = json["reason"].get<std::string>();
-    if (const auto evidence = json.find("evidence"); evidence != json.end() && evidence->is_object())
-        for (const auto& [key, value] : evidence->items())
-            incident.evidence.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
+    if (const auto evidence = json.find("evidence"); evidence != json.end()) incident.evidence = facts_of(*evidence);
     return fmt::format("{}  {}", date, to_text(incident));
 }
 

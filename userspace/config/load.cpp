@@ -177,11 +177,9 @@ private:
 
     // What this version reads but does not obey yet, said once a kind, at the first place.
     void announce() {
-        std::vector<Place> hangs;
         std::vector<Place> orders;
         const auto collect = [&](const Settings& settings) {
             for (const auto& [path, setting] : settings) {
-                if (path.starts_with("hang.")) hangs.push_back(setting.key);
                 if (path == "requires") orders.push_back(setting.key);
             }
         };
@@ -191,9 +189,6 @@ private:
         }
         for (const auto& group : groups_) {
             orders.push_back(group.place);
-        }
-        if (!hangs.empty()) {
-            complaints_.warning(std::ranges::min(hangs), "hang.* is checked here but not judged yet by this version");
         }
         if (!orders.empty()) {
             complaints_.warning(

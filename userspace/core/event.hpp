@@ -3,9 +3,11 @@
 
 #include "core/process.hpp"
 #include "core/time.hpp"
+#include "core/wait.hpp"
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 
@@ -62,6 +64,25 @@ struct EventsLost {
     }
 };
 
+// --- who does not move ------------------------------------------------------------------------------------------
+
+// A wait scan, with everything that could be found out about what it saw. Shared: it may be large.
+struct WaitsSeen {
+    std::shared_ptr<const WaitScan> scan;
+};
+
+// Back on a processor: a followed thread, or (tid 0) a process watched for silence, after a stall past its threshold.
+struct Stalled {
+    Identity process;
+    std::uint32_t tid = 0;
+    Duration off_cpu{};
+};
+
+// WATCHDOG=1 in the manner of sd_notify; the kernel vouches for the sender.
+struct Beat {
+    std::uint32_t pid = 0;
+};
+
 // --- results of what the engine asked for ---------------------------------------------------------------------
 
 using CommandId = std::uint64_t;
@@ -87,6 +108,6 @@ struct SignalSent {
 };
 
 using Event = std::variant<Forked, Execed, Exited, Changed, SnapshotBegan, SnapshotTask, SnapshotEnded, EventsLost,
-                           CommandStarted, CommandEnded, SignalSent>;
+                           WaitsSeen, Stalled, Beat, CommandStarted, CommandEnded, SignalSent>;
 
 } // namespace nezuban

@@ -1,6 +1,7 @@
 // What is told to people, kept in the history and handed to notify commands: every change of state, with its cause.
 #pragma once
 
+#include "core/fact.hpp"
 #include "core/process.hpp"
 #include "core/time.hpp"
 
@@ -8,8 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace nezuban {
 
@@ -50,7 +49,7 @@ struct Incident {
     std::optional<Cause> cause;
     std::uint32_t attempt = 0;
     std::uint32_t count = 0;
-    std::vector<std::pair<std::string, std::string>> evidence; // in this order
+    Facts evidence;
 };
 
 } // namespace nezuban

@@ -54,13 +54,26 @@ struct Resync {
     std::string why;
 };
 
+// Tell of this process when it comes back after a stall of at least so long, and its silence in every scan.
+struct WatchStalls {
+    Identity id;
+    Duration threshold{};
+};
+
+// Tell once when this thread comes back on a processor.
+struct FollowThread {
+    Identity process;
+    ThreadId thread;
+};
+
 // End the daemon with this exit code, after everything before it was carried out.
 struct Quit {
     int exit_code = 0;
     std::string why;
 };
 
-using Intent = std::variant<RunCommand, EndCommand, AdoptCommand, Signal, Report, Remember, Resync, Quit>;
+using Intent = std::variant<RunCommand, EndCommand, AdoptCommand, Signal, Report, Remember, Resync, WatchStalls,
+                            FollowThread, Quit>;
 using Intents = std::vector<Intent>;
 
 } // namespace nezuban

@@ -1,6 +1,7 @@
 // What can be asked of a running daemon: the answer to `status`, as values. control/ and report/ render it.
 #pragma once
 
+#include "core/finding.hpp"
 #include "core/identity.hpp"
 #include "core/time.hpp"
 
@@ -50,6 +51,7 @@ struct RuleView {
     bool failed = false;
     // A restart is waiting, under way or settling.
     bool mending = false;
+    std::vector<Finding> findings;    // under way, oldest first
     std::uint64_t stopped_excess = 0; // ended by stop-newest since the daemon started
 };
 

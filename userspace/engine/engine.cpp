@@ -8,6 +8,13 @@
 
 namespace nezuban {
 
+namespace {
+
+// A lock that is passed on within this is only contended; what waits for a disk is looked at again when it is due.
+constexpr Duration shortest_wait = 100ms;
+
+} // namespace
+
 Engine::Engine(const EngineOptions& options, std::vector<RuleSpec> rules, std::vector<GroupSpec> groups,
                const std::vector<RuleMemory>& memories)
     : state_(std::make_unique<State>()) {
@@ -49,6 +56,27 @@ void Engine::advance(Time now, Intents& out) {
         out.emplace_back(Resync{"the reading of the task list broke off"});
     }
     if (state_->may_judge()) state_->judge_touched(turn);
+}
+
+ScanWish Engine::scan_wish() const {
+    ScanWish wish{.least = shortest_wait};
+    for (const auto& watch : state_->watches) {
+        const auto& hang = watch->spec().hang;
+        wish.uninterruptible = wish.uninterruptible || hang.uninterruptible;
+        wish.stopped = wish.stopped || hang.stopped;
+        wish.locks = wish.locks || hang.deadlock || hang.lock_wait;
+        wish.running = wish.running || hang.spinning;
+        wish.silent = wish.silent || hang.silent;
+        wish.sockets = wish.sockets || hang.unserved;
+        if (hang.heartbeat && hang.heartbeat_file) wish.beat_files.push_back(*hang.heartbeat_file);
+        wish.heartbeat = wish.heartbeat || hang.heartbeat;
+    }
+    wish.threads = state_->hangs.strangers();
+    return wish;
+}
+
+std::optional<Time> Engine::next_scan() const {
+    return state_->hangs.next_scan();
 }
 
 std::optional<Time> Engine::next_deadline() const {

@@ -5,6 +5,7 @@
 #include "core/intent.hpp"
 #include "core/memory.hpp"
 #include "core/result.hpp"
+#include "core/scan_wish.hpp"
 #include "core/spec.hpp"
 #include "core/view.hpp"
 
@@ -46,6 +47,10 @@ public:
 
     // When advance has something to do. Absent: only an event can change anything.
     [[nodiscard]] std::optional<Time> next_deadline() const;
+
+    // What the next wait scan shall look for, and when one is worth its cost before the regular one.
+    [[nodiscard]] ScanWish scan_wish() const;
+    [[nodiscard]] std::optional<Time> next_scan() const;
 
     // What the shell should read of this event's process before the event is handled: asked for by a rule that could
     // match it, and neither in the event nor known here.

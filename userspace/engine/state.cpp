@@ -70,6 +70,29 @@ void Engine::State::on(const Exited& event, Turn& turn) {
     remove(event.id, event.cause, turn);
 }
 
+void Engine::State::on(const WaitsSeen& event, Turn& turn) {
+    for (auto* watch : hangs.take(*event.scan, watches, turn)) {
+        touch(watch);
+    }
+}
+
+void Engine::State::on(const Stalled& event, Turn& turn) {
+    const auto* entry = desk.table.find(event.process);
+    if (entry == nullptr) return;
+    for (auto* watch : entry->watches) {
+        watch->thread_returned(event.process, event.tid, turn);
+        touch(watch);
+    }
+}
+
+void Engine::State::on(const Beat& event, Turn& turn) {
+    for (auto& watch : watches) {
+        if (!watch->spec().hang.heartbeat || !watch->has(event.pid)) continue;
+        watch->beat(turn);
+        touch(watch.get());
+    }
+}
+
 void Engine::State::on(const CommandStarted& event, Turn& turn) {
     const auto found_watch = desk.restarts.find(event.id);
     if (found_watch == desk.restarts.end()) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/engine.hpp"
+#include "engine/hangs.hpp"
 #include "engine/process_table.hpp"
 #include "engine/rule_index.hpp"
 #include "engine/watch.hpp"
@@ -21,6 +22,7 @@ struct Engine::State {
     std::vector<std::unique_ptr<Watch>> watches; // in the order of the configuration
     std::vector<GroupSpec> groups;
     RuleIndex index;
+    Hangs hangs;
     std::vector<Watch*> touched; // to judge at the end of this turn
 
     bool synced = false; // the first snapshot is complete
@@ -54,6 +56,9 @@ struct Engine::State {
     void on(const SnapshotEnded& event, Turn& turn);
     [[nodiscard]] bool unjudged() const;
     void on(const EventsLost& event, Turn& turn);
+    void on(const WaitsSeen& event, Turn& turn);
+    void on(const Stalled& event, Turn& turn);
+    void on(const Beat& event, Turn& turn);
     void on(const CommandStarted& event, Turn& turn);
     void on(const CommandEnded& event, Turn& turn);
     void on(const SignalSent& event, Turn& turn);

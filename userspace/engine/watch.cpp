@@ -1,6 +1,6 @@
 #include "engine/watch.hpp"
 
-#include "engine/tell.hpp"
+#include "core/tell.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -48,7 +48,12 @@ void Watch::enter(const Process& process, Entry how, Turn& turn) {
     const auto value = value_of(process);
     const bool young = how == Entry::forked && judging_;
     const bool added = buckets_[value].census.add(process.id, young ? std::optional(turn.now + youth) : std::nullopt);
-    members_ += added ? 1 : 0;
+    if (added && members_++ == 0) {
+        beat_due_from_ = turn.now;
+        last_beat_.reset();
+    }
+    if (added && spec_.hang.silent)
+        turn.out.emplace_back(WatchStalls{.id = process.id, .threshold = *spec_.hang.silent});
     restless_.insert(value);
     if (plan_.phase == Plan::Phase::starting && plan_.command_pid == process.id.pid) adopt(turn);
 }
@@ -59,6 +64,7 @@ void Watch::leave(const Process& process, Turn& turn) {
         last_loss_ = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.comm, now->process.uid);
         last_lost_ = process.id.pid;
     }
+    end_findings_of(process.id, turn);
     remove_from_bucket(process);
 }
 
@@ -70,6 +76,7 @@ void Watch::lose(const Process& process, const Cause& cause, Turn& turn) {
         last_lost_ = process.id.pid;
         tell_exit(process, cause, turn);
     }
+    end_findings_of(process.id, turn);
     remove_from_bucket(process);
 }
 
@@ -106,6 +113,10 @@ std::vector<Identity> Watch::members() const {
     }
     std::ranges::sort(ids);
     return ids;
+}
+
+bool Watch::has(std::uint32_t pid) const {
+    return std::ranges::any_of(members(), [&](const Identity& id) { return id.pid == pid; });
 }
 
 } // namespace nezuban

@@ -1,10 +1,12 @@
 // One rule at work: whom it counts, what it judges, what it has done about it.
 //
 //   enter, leave (watch.cpp)  ->  judge, react (watch_judge.cpp)  ->  restart, escalate (watch_restart.cpp)
+//   findings (watch_hang.cpp) join at the restart
 //   and besides: what is told (watch_tell.cpp), what the operator wants (watch_operator.cpp)
 #pragma once
 
 #include "core/event.hpp"
+#include "core/finding.hpp"
 #include "core/intent.hpp"
 #include "core/memory.hpp"
 #include "core/spec.hpp"
@@ -77,6 +79,16 @@ public:
     // Another rule wants to end one of ours, and may not. See docs/adr/0005-whom-stop-newest-ends.md.
     [[nodiscard]] bool protects_from(const Watch& storm) const;
 
+    // --- hangs: watch_hang.cpp ----------------------------------------------------------------------------------
+    // What a scan has found of this rule's processes: tells what is new and what is over. Returns when a sign of life
+    // is overdue unless it comes.
+    std::optional<Time> take_findings(std::vector<Finding> found, const WaitScan& scan, Turn& turn);
+    void thread_returned(const Identity& process, std::uint32_t tid, Turn& turn); // exactly now
+    void beat(Turn& turn);
+    [[nodiscard]] bool hung() const {
+        return !findings_.empty();
+    }
+
     // --- answers ----------------------------------------------------------------------------------------------
     void command_ended(const CommandEnded& ended, Turn& turn);
     void command_started(const CommandStarted& started, Turn& turn);
@@ -93,6 +105,7 @@ public:
     [[nodiscard]] RuleMemory memory() const;
     [[nodiscard]] RuleView view(Time now) const;
     [[nodiscard]] std::vector<Identity> members() const;
+    [[nodiscard]] bool has(std::uint32_t pid) const;
     [[nodiscard]] RuleState state() const;
 
     // A restart command whose plan is no more, but which still runs: the next attempt waits for its end.
@@ -159,6 +172,16 @@ private:
     void report(Incident incident, Turn& turn);
     CommandId run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const;
 
+    // watch_hang.cpp
+    std::optional<Time> check_heartbeat(const WaitScan& scan, std::vector<Finding>& found, const Turn& turn) const;
+    void begin_finding(Finding finding, Turn& turn);
+    void end_finding(const Finding& finding, const std::string& how, Turn& turn);
+    void end_findings_of(const Identity& process, Turn& turn);
+    void react_to_hangs(Turn& turn);
+    [[nodiscard]] const Finding* oldest_finding() const;
+    [[nodiscard]] const Finding* to_act_on() const; // the oldest that is to be mended by a restart
+    [[nodiscard]] std::set<Identity> hung_to_end(const Turn& turn) const;
+
     // watch_restart.cpp
     void begin_plan(std::string reason, Turn& turn);
     void attempt(Turn& turn);
@@ -174,7 +197,10 @@ private:
     void advance_plan(Turn& turn);
     void signal_victims(int signal, Turn& turn);
     void remember(Turn& turn) const;
+    void end_victims(Turn& turn);
+    [[nodiscard]] bool may_be_ended(const Identity& id, const Turn& turn) const;
     [[nodiscard]] std::set<Identity> members_to_end(const Turn& turn) const;
+    [[nodiscard]] std::set<Identity> to_end(const Turn& turn) const; // before the start
     [[nodiscard]] bool mended() const;
     [[nodiscard]] Time plan_deadline() const;
     [[nodiscard]] bool mending() const {
@@ -197,6 +223,9 @@ private:
     std::string exhausted_reason_;
     bool paused_ = false;
     std::optional<Time> paused_until_;
+    std::map<std::string, Finding> findings_; // under way, by Finding::key
+    std::optional<Time> last_beat_;
+    Time beat_due_from_{};          // the rule got its first process
     std::optional<Time> forget_at_; // healthy until then: the next restart is immediate again
     std::uint32_t last_lost_ = 0;   // who left last, since the rule was last mended
     std::string last_loss_;         // how the last one left: the cause when there are too few

@@ -1,5 +1,5 @@
 // From counts to incidents, and what is done about too many.
-#include "engine/tell.hpp"
+#include "core/tell.hpp"
 #include "engine/watch.hpp"
 
 #include <algorithm>
@@ -32,6 +32,7 @@ void Watch::judge(Turn& turn) {
             const auto bucket = buckets_.find(value);
             if (bucket != buckets_.end()) judge(value, bucket->second, turn);
         }
+        react_to_hangs(turn);
         advance_plan(turn);
     } while (again_);
     forget(turn);
@@ -44,7 +45,7 @@ void Watch::forget(Turn& turn) {
         forget_at_.reset();
         return;
     }
-    const bool healthy = !mending() && std::ranges::all_of(buckets_, [](const auto& pair) {
+    const bool healthy = !mending() && to_act_on() == nullptr && std::ranges::all_of(buckets_, [](const auto& pair) {
         const auto& judgement = pair.second.judgement;
         return judgement.range() == Range::in && judgement.told() == Range::in;
     });

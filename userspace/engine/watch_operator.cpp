@@ -1,5 +1,5 @@
 // What the operator wants of a rule, and what is remembered of it.
-#include "engine/tell.hpp"
+#include "core/tell.hpp"
 #include "engine/watch.hpp"
 
 #include <utility>

@@ -2,7 +2,7 @@
 //
 //   waiting -> [stopping -> ending ->] starting -> settling -> recovered
 //      ^-------------- failed, while the budget lasts -----------'
-#include "engine/tell.hpp"
+#include "core/tell.hpp"
 #include "engine/watch.hpp"
 
 #include <algorithm>
@@ -54,23 +54,17 @@ void Watch::attempt(Turn& turn) {
     plan_.killed = false;
     plan_.command_pid = 0;
     turn.desk.restarts.erase(std::exchange(outstanding_, {}).id);
-    if (spec_.restart.command.empty()) {
-        stop_members(turn);
-    } else {
-        start(turn);
-    }
+    stop_members(turn);
 }
 
 void Watch::stop_members(Turn& turn) {
-    plan_.victims = members_to_end(turn);
+    plan_.victims = to_end(turn);
     if (plan_.victims.empty()) {
         start(turn);
         return;
     }
     if (spec_.restart.stop.empty()) {
-        plan_.phase = Plan::Phase::ending;
-        plan_.deadline = turn.now + spec_.restart.kill_after;
-        signal_victims(spec_.restart.signal, turn);
+        end_victims(turn);
         return;
     }
     plan_.phase = Plan::Phase::stopping;
@@ -81,20 +75,34 @@ void Watch::stop_members(Turn& turn) {
     turn.desk.restarts[plan_.command] = this;
 }
 
+void Watch::end_victims(Turn& turn) {
+    plan_.phase = Plan::Phase::ending;
+    plan_.deadline = turn.now + spec_.restart.kill_after;
+    signal_victims(spec_.restart.signal, turn);
+}
+
+bool Watch::may_be_ended(const Identity& id, const Turn& turn) const {
+    const auto* entry = turn.desk.table.find(id);
+    return id.pid > 1 && !turn.desk.own_pids.contains(id.pid) && entry != nullptr && !entry->process.kernel_thread;
+}
+
 std::set<Identity> Watch::members_to_end(const Turn& turn) const {
     std::set<Identity> ids;
     for (const auto& id : members()) {
-        const auto* entry = turn.desk.table.find(id);
-        const bool ours = turn.desk.own_pids.contains(id.pid);
-        if (id.pid > 1 && !ours && entry != nullptr && !entry->process.kernel_thread) ids.insert(id);
+        if (may_be_ended(id, turn)) ids.insert(id);
     }
     return ids;
+}
+
+// A restart command sees to those that still listen; who hangs would make it wait, or be left beside its successor.
+std::set<Identity> Watch::to_end(const Turn& turn) const {
+    return spec_.restart.command.empty() ? members_to_end(turn) : hung_to_end(turn);
 }
 
 void Watch::end_members(Turn& turn) {
     if (plan_.victims.empty()) {
         // Whoever joined them meanwhile has to go as well, within the same time.
-        plan_.victims = members_to_end(turn);
+        plan_.victims = to_end(turn);
         if (plan_.victims.empty()) {
             start(turn);
             return;
@@ -103,7 +111,13 @@ void Watch::end_members(Turn& turn) {
     }
     if (turn.now < plan_.deadline) return;
     if (plan_.killed) {
-        // In D, most likely. A second copy beside it would be worse than none.
+        // In D, most likely. A second copy beside it would be worse than none, and no further attempt ends it either.
+        if (hung()) {
+            escalate(
+                fmt::format("pid {} can't be ended, not even by SIGKILL: {}", plan_.victims.begin()->pid, plan_.reason),
+                turn);
+            return;
+        }
         attempt_failed(fmt::format("{} processes can't be ended, not even by SIGKILL", plan_.victims.size()), turn);
         return;
     }
@@ -209,10 +223,10 @@ void Watch::advance_plan(Turn& turn) {
 
 // Too many are a restart's business only if the rule says so.
 bool Watch::mended() const {
-    return std::ranges::all_of(buckets_, [&](const auto& pair) {
-        const auto range = pair.second.judgement.range();
-        return range == Range::in || (range == Range::over && spec_.count.over != Over::restart);
-    });
+    return to_act_on() == nullptr && std::ranges::all_of(buckets_, [&](const auto& pair) {
+               const auto range = pair.second.judgement.range();
+               return range == Range::in || (range == Range::over && spec_.count.over != Over::restart);
+           });
 }
 
 Time Watch::plan_deadline() const {

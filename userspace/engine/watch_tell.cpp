@@ -1,7 +1,9 @@
 // What is told of a rule: incidents, commands' environment, its view.
-#include "engine/tell.hpp"
+#include "core/tell.hpp"
+#include "core/words.hpp"
 #include "engine/watch.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -89,15 +91,22 @@ void Watch::report(Incident incident, Turn& turn) {
 
 CommandId Watch::run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const {
     const CommandId id = turn.desk.next_command++;
+    std::vector<std::pair<std::string, std::string>> environment{
+        {"NEZUBAN_RULE", why.rule},
+        {"NEZUBAN_GROUP", why.group},
+        {"NEZUBAN_EVENT", std::string(name_of(why.happening))},
+        {"NEZUBAN_PID", why.pid == 0 ? "" : std::to_string(why.pid)},
+        {"NEZUBAN_REASON", why.reason},
+        {"NEZUBAN_ATTEMPT", std::to_string(why.attempt)},
+        {"NEZUBAN_COUNT", std::to_string(total())}};
+    // As systemd tells its services: beat within this. The shell adds where to.
+    if (spec_.hang.heartbeat && !spec_.hang.heartbeat_file)
+        environment.emplace_back(
+            "WATCHDOG_USEC",
+            std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(*spec_.hang.heartbeat).count()));
     turn.out.emplace_back(RunCommand{.id = id,
                                      .argv = argv,
-                                     .environment = {{"NEZUBAN_RULE", why.rule},
-                                                     {"NEZUBAN_GROUP", why.group},
-                                                     {"NEZUBAN_EVENT", std::string(name_of(why.happening))},
-                                                     {"NEZUBAN_PID", why.pid == 0 ? "" : std::to_string(why.pid)},
-                                                     {"NEZUBAN_REASON", why.reason},
-                                                     {"NEZUBAN_ATTEMPT", std::to_string(why.attempt)},
-                                                     {"NEZUBAN_COUNT", std::to_string(total())}},
+                                     .environment = std::move(environment),
                                      .timeout = spec_.restart.timeout,
                                      .input = std::nullopt,
                                      .label = spec_.name + ": " + what});
@@ -114,7 +123,8 @@ RuleState Watch::state() const {
         if (bucket.judgement.told() == Range::under) return RuleState::under;
         over = over || bucket.judgement.told() == Range::over;
     }
-    return over ? RuleState::over : RuleState::ok;
+    if (over) return RuleState::over;
+    return hung() ? RuleState::hung : RuleState::ok;
 }
 
 std::string Watch::why_not_ok() const {
@@ -128,6 +138,10 @@ std::string Watch::why_not_ok() const {
         if (bucket.judgement.range() == Range::in)
             return (value.empty() ? "" : value + ": ") + std::to_string(count) + " running, settling";
         return value.empty() ? text : value + ": " + text;
+    }
+    if (hung()) {
+        const auto more = findings_.size() - 1;
+        return oldest_finding()->reason + (more == 0 ? "" : fmt::format("; and {} more", counted(more, "finding")));
     }
     return {};
 }
@@ -156,6 +170,12 @@ RuleView Watch::view(Time now) const {
         if (out && spec_.count.per && view.out_of_range.size() < values_shown)
             view.out_of_range.push_back({.value = value, .count = bucket.census.count()});
     }
+    for (const auto& [key, finding] : findings_) {
+        view.findings.push_back(finding);
+    }
+    std::ranges::stable_sort(view.findings, {}, &Finding::since);
+    // Nothing will be done about it, so whoever asks has to know.
+    if (hung() && !mending() && !paused_) view.failed = true;
     if (plan_.phase == Plan::Phase::waiting) view.next_at = plan_deadline();
     return view;
 }

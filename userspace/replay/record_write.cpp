@@ -107,13 +107,7 @@ struct Writer {
         object["change"] = event.by_kind[3];
         return true;
     }
-    bool operator()(const CommandStarted& /*event*/) const {
-        return false;
-    }
-    bool operator()(const CommandEnded& /*event*/) const {
-        return false;
-    }
-    bool operator()(const SignalSent& /*event*/) const {
+    template <typename Answer> bool operator()(const Answer& /*event*/) const {
         return false;
     }
 };

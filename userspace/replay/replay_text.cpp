@@ -32,13 +32,8 @@ struct Words {
     std::string operator()(const Quit& quit) const {
         return fmt::format("would exit with code {} ({})", quit.exit_code, quit.why);
     }
-    std::string operator()(const AdoptCommand& /*adopt*/) const {
-        return {};
-    }
-    std::string operator()(const Remember& /*remember*/) const {
-        return {};
-    }
-    std::string operator()(const Resync& /*resync*/) const {
+    // What only a running daemon has a use for.
+    template <typename Other> std::string operator()(const Other& /*intent*/) const {
         return {};
     }
 };

@@ -1,6 +1,7 @@
 #include "report/incident_json.hpp"
 
 #include "core/date.hpp"
+#include "core/fact_json.hpp"
 #include "core/signal_names.hpp"
 
 #include <fmt/format.h>
@@ -39,9 +40,7 @@ std::string to_json(const Incident& incident, const ClockPair& clocks) {
     json["cause"] = incident.cause ? cause_json(*incident.cause) : Json();
     json["attempt"] = incident.attempt;
     json["count"] = incident.count;
-    json["evidence"] = Json::object();
-    for (const auto& [key, value] : incident.evidence)
-        json["evidence"][key] = value;
+    json["evidence"] = facts_json<Json>(incident.evidence);
     // Names of processes are bytes, not always UTF-8: what isn't is replaced.
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -49,8 +48,8 @@ std::string to_json(const Incident& incident, const ClockPair& clocks) {
 std::string to_text(const Incident& incident) {
     std::string text = incident.rule.empty() ? std::string() : incident.rule + ": ";
     text += fmt::format("{}: {}", name_of(incident.happening), incident.reason);
-    for (const auto& [key, value] : incident.evidence)
-        text += fmt::format("; {}: {}", key, value);
+    for (const auto& fact : incident.evidence)
+        text += fmt::format("; {}: {}", fact.key, text_of(fact));
     for (char& byte : text) {
         // Whoever names a process must not be able to write lines of the log, or to a terminal.
         if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F) byte = '?';

@@ -124,7 +124,7 @@ TEST_CASE("each value is counted on its own against the limits") {
         CHECK(view.out_of_range[0].count == 5);
         REQUIRE(story.told(Happening::over).size() == 1);
         CHECK(story.told(Happening::over)[0].reason == busy + ": 5 running, at most 2 allowed");
-        CHECK(story.told(Happening::over)[0].evidence.at(0) == std::pair<std::string, std::string>("value", busy));
+        CHECK(story.told(Happening::over)[0].evidence.at(0) == Fact("value", busy));
     };
     check(Per::comm, "w0", [](Process& process, std::uint32_t n) { process.comm = "w" + std::to_string(n); });
     check(Per::exe, "/0", [](Process& process, std::uint32_t n) { process.exe = text("/" + std::to_string(n)); });

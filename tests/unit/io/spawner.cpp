@@ -64,8 +64,10 @@ TEST_CASE("a command has its own session, works in / and creates files with umas
 
 TEST_CASE("a command is no favourite of the OOM killer or the scheduler") {
     Spawning here;
+    // The test itself may have been started with another niceness; it is the daemon's own favours that count.
+    const int own = ::getpriority(PRIO_PROCESS, 0);
     auto ended = here.shell("cat /proc/self/oom_score_adj; nice");
-    CHECK(ended.output.ends_with("\n0\n"));
+    CHECK(ended.output.ends_with("\n" + std::to_string(own) + "\n"));
     if (::geteuid() == 0) CHECK(ended.output.starts_with("0\n"));
 }
 

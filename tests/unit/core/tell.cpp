@@ -1,4 +1,4 @@
-#include "engine/tell.hpp"
+#include "core/tell.hpp"
 
 #include "core/event.hpp"
 

@@ -1,0 +1,123 @@
+#include "app/wait_observer.hpp"
+
+#include "io/clock.hpp"
+#include "io/syscall_names.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace nezuban {
+
+namespace {
+
+constexpr std::size_t stalls_at_once = 256;
+
+} // namespace
+
+WaitObserver::WaitObserver(Loop& loop, Spawner& spawner, const Lifecycle& lifecycle, Ends ends)
+    : loop_(loop), lifecycle_(lifecycle), ends_(std::move(ends)),
+      examiner_(
+          loop, spawner, [this](WaitScan scan) { finish(std::move(scan)); },
+          [this](const std::string& line) { ends_.log(line); }) {
+    if (auto waits = Waits::load())
+        waits_ = std::move(*waits);
+    else
+        missing_.push_back("hangs are not looked for: " + waits.error().text);
+    if (auto stalls = Stalls::attach()) {
+        stalls_ = std::move(*stalls);
+        if (auto watched = loop_.watch(stalls_->descriptor(), ready::in, [this](std::uint32_t) { on_stalls(); });
+            !watched)
+            missing_.push_back("the end of a stall is seen by the next scan only: " + watched.error().text);
+    } else {
+        missing_.push_back("hang.silent is not watched, and the end of a stall is seen by the next scan only: "
+                           + stalls.error().text);
+    }
+}
+
+WaitObserver::~WaitObserver() {
+    if (stalls_) loop_.forget(stalls_->descriptor());
+}
+
+void WaitObserver::begin(ScanWish wish) {
+    wish_ = std::move(wish);
+    scan_ = {.began = monotonic_now()};
+    spent_ = Duration::zero();
+    phase_ = Phase::threads;
+    if (!waits_) return complete(); // heartbeats need no kernel program
+    if (auto begun = waits_->begin_threads(wish_); !begun) broke_off(begun.error());
+}
+
+bool WaitObserver::work() {
+    if (phase_ != Phase::threads && phase_ != Phase::sockets) return false;
+    const auto began = monotonic_now();
+    const bool more = phase_ == Phase::threads ? work_threads() : work_sockets();
+    spent_ += monotonic_now() - began;
+    if (!more) complete();
+    return more;
+}
+
+bool WaitObserver::work_threads() {
+    const auto more = waits_->read_threads([this](ThreadWait wait) { scan_.threads.push_back(std::move(wait)); });
+    if (!more) {
+        broke_off(more.error());
+        return false;
+    }
+    if (*more) return true;
+    if (!wish_.sockets || !scan_.complete) return false;
+    if (auto begun = waits_->begin_sockets(); !begun) {
+        broke_off(begun.error());
+        return false;
+    }
+    phase_ = Phase::sockets;
+    return true;
+}
+
+bool WaitObserver::work_sockets() {
+    const auto more = waits_->read_sockets([this](SocketQueue queue) { scan_.sockets.push_back(std::move(queue)); });
+    if (!more) {
+        broke_off(more.error());
+        return false;
+    }
+    scan_.sockets_seen = !*more;
+    return *more;
+}
+
+void WaitObserver::broke_off(const Error& error) {
+    scan_.complete = false;
+    if (std::exchange(told_error_, error.text) != error.text) ends_.log("the wait scan broke off: " + error.text);
+}
+
+void WaitObserver::complete() {
+    const auto began = monotonic_now();
+    phase_ = Phase::completing;
+    if (stalls_ && wish_.silent) {
+        if (auto silences = stalls_->silences()) scan_.silences = std::move(*silences);
+    }
+    for (auto& wait : scan_.threads) {
+        if (wait.syscall && !wait.syscall->compat) wait.syscall->name = syscall_name(wait.syscall->number);
+        if (wait.state == ThreadState::stopped) wait.stopped_by = lifecycle_.stopper_of(wait.process);
+    }
+    cost_ = spent_ + (monotonic_now() - began);
+    examiner_.complete(std::exchange(scan_, {}), wish_.beat_files);
+}
+
+void WaitObserver::finish(WaitScan scan) {
+    phase_ = Phase::idle;
+    ends_.event(WaitsSeen{std::make_shared<const WaitScan>(std::move(scan))}, monotonic_now());
+}
+
+void WaitObserver::watch(const WatchStalls& watch) {
+    // Gone already: its exit is on the way.
+    if (stalls_) (void)stalls_->watch(watch.id, watch.threshold);
+}
+
+void WaitObserver::follow(const FollowThread& follow) {
+    // Without it the next scan sees the end.
+    if (stalls_) (void)stalls_->follow(follow.process, follow.thread);
+}
+
+void WaitObserver::on_stalls() {
+    stalls_->drain(stalls_at_once, [this](Stamped stamped) { ends_.event(stamped.event, stamped.time); });
+}
+
+} // namespace nezuban

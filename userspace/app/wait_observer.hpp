@@ -1,0 +1,98 @@
+// Who does not move, as one event a scan: threads and sockets slice by slice, the silences, then what the examiner
+// finds out about them.
+//
+//   begin(wish) -> threads -> sockets -> silences -> examiner -> WaitsSeen
+#pragma once
+
+#include "app/examiner.hpp"
+#include "core/event.hpp"
+#include "core/intent.hpp"
+#include "core/result.hpp"
+#include "core/scan_wish.hpp"
+#include "io/loop.hpp"
+#include "io/spawner.hpp"
+#include "probe/lifecycle.hpp"
+#include "probe/stalls.hpp"
+#include "probe/waits.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nezuban {
+
+class WaitObserver {
+public:
+    struct Ends {
+        std::function<void(const Event&, Time)> event; // WaitsSeen, Stalled
+        std::function<void(const std::string&)> log;   // for an operator
+    };
+
+    // Never fails: what this kernel can't do is left out, and said in `missing`. All that is given outlives this.
+    WaitObserver(Loop& loop, Spawner& spawner, const Lifecycle& lifecycle, Ends ends);
+    ~WaitObserver();
+    WaitObserver(const WaitObserver&) = delete;
+    WaitObserver& operator=(const WaitObserver&) = delete;
+    WaitObserver(WaitObserver&&) = delete;
+    WaitObserver& operator=(WaitObserver&&) = delete;
+
+    [[nodiscard]] bool able() const {
+        return waits_.has_value();
+    }
+    [[nodiscard]] const std::vector<std::string>& missing() const {
+        return missing_;
+    }
+
+    // Begins a scan; not while one is under way.
+    void begin(ScanWish wish);
+    [[nodiscard]] bool under_way() const {
+        return phase_ != Phase::idle;
+    }
+    // One slice. True: there is more to do at once; false while it waits for the examiner, too.
+    bool work();
+
+    void watch(const WatchStalls& watch);
+    void follow(const FollowThread& follow);
+
+    [[nodiscard]] std::optional<Time> next_deadline() const {
+        return examiner_.next_deadline();
+    }
+    void advance(Time now) {
+        examiner_.advance(now);
+    }
+    // Kernel and own time of the last whole scan.
+    [[nodiscard]] Duration last_cost() const {
+        return cost_;
+    }
+    [[nodiscard]] std::uint32_t examiner_pid() const {
+        return examiner_.pid();
+    }
+
+private:
+    enum class Phase { idle, threads, sockets, completing };
+
+    void complete();
+    void finish(WaitScan scan);
+    void broke_off(const Error& error);
+    [[nodiscard]] bool work_threads();
+    [[nodiscard]] bool work_sockets();
+    void on_stalls();
+
+    Loop& loop_;
+    const Lifecycle& lifecycle_;
+    Ends ends_;
+    std::optional<Waits> waits_;
+    std::optional<Stalls> stalls_;
+    Examiner examiner_;
+    std::vector<std::string> missing_;
+    Phase phase_ = Phase::idle;
+    ScanWish wish_;
+    WaitScan scan_;
+    Duration spent_{};
+    Duration cost_{};
+    std::string told_error_; // once, not every second
+};
+
+} // namespace nezuban

@@ -1,0 +1,49 @@
+// What the engine knows of who does not move: the scans' memory, and what each rule is told of it.
+#pragma once
+
+#include "core/finding.hpp"
+#include "core/scan_wish.hpp"
+#include "core/wait.hpp"
+#include "rules/hang_memory.hpp"
+#include "rules/hang_rules.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace nezuban {
+
+class Watch;
+struct Turn;
+
+class Hangs {
+public:
+    // Judges a scan: hands every rule that it concerns, or that had findings before, what is found of its processes.
+    // Returns the rules of which something has changed.
+    std::vector<Watch*> take(const WaitScan& scan, const std::vector<std::unique_ptr<Watch>>& watches, Turn& turn);
+    // A rule is going away.
+    void forget(const Watch* watch);
+
+    // When a scan is worth its cost before the regular one: a threshold is about to be passed, a cycle to be confirmed.
+    [[nodiscard]] std::optional<Time> next_scan() const {
+        return next_scan_;
+    }
+    // Threads that lock waits point to and no scan has told of.
+    [[nodiscard]] const std::vector<std::uint32_t>& strangers() const {
+        return strangers_;
+    }
+
+private:
+    struct Portion; // of a scan, for one rule
+
+    HangMemory memory_;
+    std::set<Watch*> hung_; // with findings
+    std::optional<Time> next_scan_;
+    std::vector<std::uint32_t> strangers_;
+    std::optional<Time> last_scan_;
+};
+
+} // namespace nezuban

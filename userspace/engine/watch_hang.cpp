@@ -1,0 +1,159 @@
+// Hangs: from findings to incidents, and to a restart when the rule wants one.
+#include "core/tell.hpp"
+#include "engine/watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitScan& scan, Turn& turn) {
+    if (!judging_) return std::nullopt;
+    const auto beat_due = check_heartbeat(scan, found, turn);
+    std::map<std::string, Finding> now;
+    for (auto& finding : found) {
+        auto key = finding.key;
+        now.try_emplace(std::move(key), std::move(finding));
+    }
+    for (auto& [key, finding] : std::exchange(findings_, {})) {
+        const auto still = now.find(key);
+        if (still != now.end()) {
+            still->second.since = finding.since; // one beginning, whatever the later scans computed
+            findings_.insert(now.extract(still));
+        } else if (!scan.complete || (finding.kind == HangKind::unserved && !scan.sockets_seen)) {
+            findings_.emplace(key, std::move(finding)); // nothing can be concluded from absence
+        } else {
+            end_finding(finding, "is over", turn);
+        }
+    }
+    for (auto& [key, finding] : now) {
+        begin_finding(std::move(finding), turn);
+    }
+    return beat_due;
+}
+
+std::optional<Time> Watch::check_heartbeat(const WaitScan& scan, std::vector<Finding>& found, const Turn& turn) const {
+    if (!spec_.hang.heartbeat || members_ == 0) return std::nullopt;
+    const auto& file = spec_.hang.heartbeat_file;
+    std::optional<Time> last = last_beat_;
+    std::string error;
+    if (file) {
+        const auto beat = std::ranges::find(scan.beats, *file, &FileBeat::path);
+        if (beat == scan.beats.end()) return std::nullopt; // nobody looked this time
+        last = beat->touched;
+        error = beat->error;
+    }
+    const auto from = std::max(last.value_or(beat_due_from_), beat_due_from_);
+    const auto due = from + *spec_.hang.heartbeat;
+    if (turn.now < due) return due;
+    const auto oldest = members().front();
+    const auto silent = turn.now - from;
+    const auto source = file ? "file " + *file : std::string("notification socket");
+    Finding finding{.kind = HangKind::heartbeat,
+                    .process = oldest,
+                    .since = from,
+                    .reason = fmt::format("no sign of life by its {} for {}{}", source, tell(silent),
+                                          error.empty() ? "" : ": " + error),
+                    .evidence = {{file ? "file" : "notify", file ? *file : "WATCHDOG=1"},
+                                 {"last_beat_s", std::chrono::duration<double>(silent).count()},
+                                 {"ever", last.has_value()}},
+                    .key = "heartbeat"};
+    found.push_back(std::move(finding));
+    return std::nullopt;
+}
+
+void Watch::beat(Turn& turn) {
+    last_beat_ = turn.now;
+    const auto found = findings_.find("heartbeat");
+    if (found == findings_.end()) return;
+    const auto finding = std::move(findings_.extract(found).mapped());
+    end_finding(finding, "is over", turn);
+}
+
+void Watch::thread_returned(const Identity& process, std::uint32_t tid, Turn& turn) {
+    std::vector<Finding> over;
+    std::erase_if(findings_, [&](const auto& pair) {
+        const auto& finding = pair.second;
+        const bool it =
+            finding.process == process
+            && (tid == 0 ? finding.kind == HangKind::silent : finding.tid == tid && finding.kind != HangKind::spinning);
+        if (it) over.push_back(finding);
+        return it;
+    });
+    for (const auto& finding : over) {
+        end_finding(finding, "is over", turn);
+    }
+}
+
+void Watch::begin_finding(Finding finding, Turn& turn) {
+    auto told = incident(Happening::hang, finding.reason, turn);
+    told.pid = finding.process.pid;
+    told.count = total();
+    told.evidence = {{"kind", std::string(name_of(finding.kind))}};
+    told.evidence.insert(told.evidence.end(), finding.evidence.begin(), finding.evidence.end());
+    report(std::move(told), turn);
+    last_loss_ = finding.reason;
+    last_lost_ = finding.process.pid;
+    if (finding.thread_start_ns != 0 && finding.kind != HangKind::spinning)
+        turn.out.emplace_back(FollowThread{.process = finding.process,
+                                           .thread = {.tid = finding.tid, .start_ns = finding.thread_start_ns}});
+    auto key = finding.key;
+    findings_.emplace(std::move(key), std::move(finding));
+}
+
+void Watch::end_finding(const Finding& finding, const std::string& how, Turn& turn) {
+    const auto lasted = turn.now - finding.since;
+    auto told = incident(
+        Happening::recovered,
+        fmt::format("{} of pid {} {} after {}", name_of(finding.kind), finding.process.pid, how, tell(lasted)), turn);
+    told.pid = finding.process.pid;
+    told.count = total();
+    told.evidence = {{"kind", std::string(name_of(finding.kind))},
+                     {"lasted_s", std::chrono::duration<double>(lasted).count()}};
+    if (finding.tid != 0) told.evidence.emplace_back("tid", finding.tid);
+    report(std::move(told), turn);
+    make_restless();
+}
+
+void Watch::end_findings_of(const Identity& process, Turn& turn) {
+    std::vector<Finding> over;
+    std::erase_if(findings_, [&](const auto& pair) {
+        if (pair.second.process == process) over.push_back(pair.second);
+        return pair.second.process == process;
+    });
+    // Of a restart under way the end is told by the restart itself.
+    if (mending()) return;
+    for (const auto& finding : over) {
+        end_finding(finding, "has ended with it", turn);
+    }
+}
+
+const Finding* Watch::oldest_finding() const {
+    const auto oldest = std::ranges::min_element(findings_, {}, [](const auto& pair) { return pair.second.since; });
+    return oldest == findings_.end() ? nullptr : &oldest->second;
+}
+
+const Finding* Watch::to_act_on() const {
+    if (spec_.hang.action != HangAction::restart) return nullptr;
+    const auto found = std::ranges::find_if(findings_, [](const auto& pair) { return pair.second.restartable; });
+    return found == findings_.end() ? nullptr : &found->second;
+}
+
+void Watch::react_to_hangs(Turn& turn) {
+    const auto* finding = to_act_on();
+    if (finding == nullptr || paused_ || mending() || exhausted_ || !spec_.restart.possible()) return;
+    begin_plan("hung: " + finding->reason, turn);
+}
+
+std::set<Identity> Watch::hung_to_end(const Turn& turn) const {
+    std::set<Identity> ids;
+    if (spec_.hang.action != HangAction::restart) return ids;
+    for (const auto& [key, finding] : findings_) {
+        if (finding.restartable && may_be_ended(finding.process, turn)) ids.insert(finding.process);
+    }
+    return ids;
+}
+
+} // namespace nezuban

@@ -1,0 +1,89 @@
+// A thread waits for one lock longer than it should: told once for whatever the chain of waits ends at.
+#include "core/tell.hpp"
+#include "rules/hang_rules.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+namespace {
+
+// Those behind one cause: a thread that holds what they wait for, or a lock whose owner is not known.
+struct Jam {
+    const SeenThread* longest = nullptr;
+    std::uint32_t waiters = 0;
+    std::uint32_t root = 0;
+};
+
+bool told_already(const HangFindings& out, std::uint32_t root) {
+    return std::ranges::any_of(out.found, [&](const Finding& finding) { return finding.tid == root; });
+}
+
+void add_owner(const HangScene& scene, const Jam& jam, Finding& finding) {
+    const auto& lock = *jam.longest->last.lock;
+    if (lock.owner_tid == 0) {
+        finding.reason += lock.readers > 0 ? fmt::format(", held by {} readers", lock.readers) : ", owner unknown";
+        if (lock.readers > 0) finding.evidence.emplace_back("readers", lock.readers);
+        return;
+    }
+    finding.evidence.emplace_back("owner_tid", lock.owner_tid);
+    finding.evidence.emplace_back("owner_pid", lock.owner_pid);
+    finding.reason += fmt::format(", held by tid {}", lock.owner_tid);
+    if (jam.root != lock.owner_tid) {
+        finding.reason += fmt::format(" (and that one, in the end, waits for tid {})", jam.root);
+        finding.evidence.emplace_back("root_tid", jam.root);
+    }
+    const auto* root = scene.memory.thread(jam.root);
+    if (root == nullptr) return;
+    finding.reason +=
+        fmt::format(", which is {} for {}", doing(root->last), tell(scene.memory.lasting(root->since, scene.now)));
+    finding.evidence.emplace_back("owner_state", std::string(1, static_cast<char>(root->last.state)));
+    if (root->last.syscall) finding.evidence.emplace_back("owner_syscall", told_syscall(root->last));
+    if (!root->last.object.empty()) finding.evidence.emplace_back("owner_object", root->last.object);
+    if (!root->last.kernel_stack.empty()) finding.evidence.emplace_back("owner_stack", root->last.kernel_stack);
+}
+
+} // namespace
+
+void find_lock_waits(const HangScene& scene, HangFindings& out) {
+    if (!scene.spec.lock_wait) return;
+    std::map<std::string, Jam> jams;
+    for (const auto* seen : scene.threads) {
+        const auto& wait = seen->last;
+        if (!wait.lock || wait.frozen || wait.lock->kind == LockKind::join) continue;
+        const auto root = scene.graph.root_of(wait.thread.tid);
+        // The cause has its finding already, and says how many wait for it.
+        if (root != 0 && (scene.graph.in_cycle(root) || told_already(out, root))) continue;
+        if (!lasted(scene, seen->since, *scene.spec.lock_wait, out)) continue;
+        auto& jam = jams[root != 0 ? fmt::format("tid {}", root)
+                                   : fmt::format("{:#x} of {}", wait.lock->address, wait.process.pid)];
+        if (jam.longest == nullptr || seen->since < jam.longest->since) jam.longest = seen;
+        ++jam.waiters;
+        jam.root = root;
+    }
+    for (const auto& [cause, jam] : jams) {
+        const auto& wait = jam.longest->last;
+        Finding finding{.kind = HangKind::lock_wait,
+                        .process = wait.process,
+                        .tid = wait.thread.tid,
+                        .thread_start_ns = wait.thread.start_ns,
+                        .since = jam.longest->since,
+                        .reason = fmt::format("{} {} for lock {:#x}, the longest (tid {}, {}) for {}", jam.waiters,
+                                              jam.waiters == 1 ? "thread waits" : "threads wait", wait.lock->address,
+                                              wait.thread.tid, wait.comm,
+                                              tell(scene.memory.lasting(jam.longest->since, scene.now))),
+                        .evidence = {{"tid", wait.thread.tid},
+                                     {"comm", wait.comm},
+                                     {"lock", fmt::format("{:#x}", wait.lock->address)},
+                                     {"waiters", jam.waiters}},
+                        .key = "lock_wait " + cause,
+                        .killable = wait.killable};
+        add_owner(scene, jam, finding);
+        out.found.push_back(std::move(finding));
+    }
+}
+
+} // namespace nezuban

@@ -1,0 +1,53 @@
+#include "rules/hang_rules.hpp"
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+HangFindings find_hangs(const HangScene& scene) {
+    HangFindings out;
+    find_uninterruptible(scene, out);
+    find_stopped(scene, out);
+    find_deadlocks(scene, out);
+    find_spinning(scene, out);
+    find_unserved(scene, out);
+    find_silent(scene, out);
+    find_lock_waits(scene, out);
+    return out;
+}
+
+bool lasted(const HangScene& scene, Time since, Duration threshold, HangFindings& out) {
+    const auto missing = threshold - scene.memory.lasting(since, scene.now);
+    if (missing <= Duration::zero()) return true;
+    out.wait_until(scene.now + missing);
+    return false;
+}
+
+double seconds(Duration duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+
+std::string told_syscall(const ThreadWait& wait) {
+    if (!wait.syscall) return {};
+    if (!wait.syscall->name.empty()) return wait.syscall->name;
+    return fmt::format("{}system call {}", wait.syscall->compat ? "32-bit " : "", wait.syscall->number);
+}
+
+std::string doing(const ThreadWait& wait) {
+    std::string text = wait.state == ThreadState::running ? std::string(wait.on_cpu ? "running" : "ready to run")
+                                                          : fmt::format("in {}", static_cast<char>(wait.state));
+    if (const auto call = told_syscall(wait); !call.empty()) text += " in " + call;
+    if (!wait.object.empty()) text += " on " + wait.object;
+    return text;
+}
+
+void add_waiting(const HangScene& scene, std::uint32_t root, Finding& finding) {
+    const auto waiting = scene.graph.waiting_for(root);
+    if (waiting.empty()) return;
+    finding.reason +=
+        fmt::format("; {} {} for {} that it holds", waiting.size(),
+                    waiting.size() == 1 ? "thread waits" : "threads wait", waiting.size() == 1 ? "a lock" : "locks");
+    finding.evidence.emplace_back("waiting", static_cast<std::int64_t>(waiting.size()));
+}
+
+} // namespace nezuban

@@ -1,0 +1,48 @@
+// A thread burns CPU and neither calls the kernel nor gives up its processor.
+#include "core/tell.hpp"
+#include "rules/hang_rules.hpp"
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+namespace {
+
+// Ticks and interrupts are charged as system time to whom they interrupt: a hundredth, and a few ticks.
+bool calls_the_kernel(const SeenThread& seen) {
+    const auto system = seen.last.system - seen.system_before;
+    const auto cpu = seen.last.cpu - seen.cpu_before;
+    return seen.syscalls_seen || system > cpu / 20 + 40ms;
+}
+
+} // namespace
+
+void find_spinning(const HangScene& scene, HangFindings& out) {
+    if (!scene.spec.spinning) return;
+    for (const auto* seen : scene.threads) {
+        const auto& wait = seen->last;
+        if (wait.state != ThreadState::running || wait.frozen || wait.kernel_thread || calls_the_kernel(*seen))
+            continue;
+        // In its own time: on a crowded machine a thread that only wants to run burns nothing.
+        const auto burnt = wait.cpu - seen->cpu_before;
+        if (burnt < *scene.spec.spinning) {
+            out.wait_until(scene.now + *scene.spec.spinning - burnt);
+            continue;
+        }
+        out.found.push_back({.kind = HangKind::spinning,
+                             .process = wait.process,
+                             .tid = wait.thread.tid,
+                             .thread_start_ns = wait.thread.start_ns,
+                             .since = seen->since,
+                             .reason = fmt::format("tid {} ({}) has burnt {} of CPU without a system call, at {:#x}",
+                                                   wait.thread.tid, wait.comm, tell(burnt), wait.user_address),
+                             .evidence = {{"tid", wait.thread.tid},
+                                          {"comm", wait.comm},
+                                          {"cpu_s", seconds(burnt)},
+                                          {"user_address", fmt::format("{:#x}", wait.user_address)}},
+                             .key = fmt::format("spinning {}", wait.thread.tid)});
+        add_waiting(scene, wait.thread.tid, out.found.back());
+    }
+}
+
+} // namespace nezuban

@@ -1,0 +1,73 @@
+// Work is waiting in a socket's queue, and nobody has taken any of it for so long.
+#include "core/tell.hpp"
+#include "rules/hang_rules.hpp"
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+namespace {
+
+std::string_view name_of(SocketKind kind) {
+    switch (kind) {
+    case SocketKind::tcp_listening: return "tcp listening";
+    case SocketKind::tcp: return "tcp";
+    case SocketKind::udp: return "udp";
+    case SocketKind::unix_listening: return "unix listening";
+    case SocketKind::unix_stream: return "unix stream";
+    case SocketKind::unix_datagram: return "unix datagram";
+    case SocketKind::unix_seqpacket: return "unix seqpacket";
+    }
+    return "";
+}
+
+bool listening(SocketKind kind) {
+    return kind == SocketKind::tcp_listening || kind == SocketKind::unix_listening;
+}
+
+// A client keeps idle connections in a pool; what a server says before it closes one of them, nobody has to read.
+bool nobody_has_to_read(const SocketQueue& socket) {
+    return socket.kind == SocketKind::udp ? !socket.accepts
+                                          : socket.kind == SocketKind::tcp && socket.peer_closed && !socket.accepts;
+}
+
+std::string told_socket(const SocketQueue& socket) {
+    std::string text = socket.local.empty() ? fmt::format("socket:[{}]", socket.inode) : socket.local;
+    if (!socket.peer.empty()) text += " from " + socket.peer;
+    return text;
+}
+
+} // namespace
+
+void find_unserved(const HangScene& scene, HangFindings& out) {
+    if (!scene.spec.unserved) return;
+    for (const auto& [seen, held] : scene.sockets) {
+        const auto& socket = *held;
+        if (socket.frozen || nobody_has_to_read(socket)) continue;
+        if (!lasted(scene, seen->since, *scene.spec.unserved, out) || seen->scans < 2) continue;
+        const auto so_long = scene.memory.lasting(seen->since, scene.now);
+        const auto what =
+            listening(socket.kind)
+                ? fmt::format("{} {} on {} and nobody accepts any", socket.length,
+                              socket.length == 1 ? "connection waits" : "connections wait", told_socket(socket))
+                : fmt::format("{} bytes wait on {} and nobody reads them", socket.length, told_socket(socket));
+        Finding finding{.kind = HangKind::unserved,
+                        .process = socket.owner,
+                        .since = seen->since,
+                        .reason = fmt::format("{}, for {} (pid {}, descriptor {})", what, tell(so_long),
+                                              socket.owner.pid, socket.fd),
+                        .evidence = {{"socket", told_socket(socket)},
+                                     {"kind", std::string(name_of(socket.kind))},
+                                     {"queue", socket.length},
+                                     {"unserved_s", seconds(so_long)},
+                                     {"fd", socket.fd},
+                                     {"inode", socket.inode}},
+                        .key = fmt::format("unserved {} {}", socket.network_namespace, socket.inode)};
+        if (socket.limit != 0) finding.evidence.emplace_back("limit", socket.limit);
+        if (seen->holders.size() > 1)
+            finding.evidence.emplace_back("holders", static_cast<std::int64_t>(seen->holders.size()));
+        out.found.push_back(std::move(finding));
+    }
+}
+
+} // namespace nezuban
