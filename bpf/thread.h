@@ -23,13 +23,12 @@
 #define PF_FROZEN 0x00010000         /* before 6.1; later a kernel thread's bit */
 #define JOBCTL_TRAP_FREEZE (1 << 23) /* by a cgroup of v2 */
 
+/* Not task->frozen: it says that a thread may be counted as frozen, as each in a vfork or stopped is. */
 static __always_inline bool is_frozen(struct task_struct *task, u32 state, u32 task_flags)
 {
 	if (state & TASK_FROZEN || (task_flags & PF_FROZEN && !(task_flags & PF_KTHREAD)))
 		return true;
-	if (task->jobctl & JOBCTL_TRAP_FREEZE)
-		return true;
-	return BPF_CORE_READ_BITFIELD_PROBED(task, frozen);
+	return task->jobctl & JOBCTL_TRAP_FREEZE;
 }
 
 /* A thread's registers as it left its program, in words of our own. */

@@ -232,7 +232,6 @@ struct task_struct {
 	struct sched_entity se;
 	struct sched_info sched_info;
 	unsigned long jobctl;
-	unsigned int frozen : 1;
 	struct task_struct *parent;
 	struct pid *thread_pid;
 	u64 utime;

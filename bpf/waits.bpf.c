@@ -166,6 +166,9 @@ int scan_threads(struct bpf_iter__task *ctx)
 		return 0;
 	if (registers)
 		read_entry(&entry, task, registers);
+	/* The stack that they lie on goes before the thread does. */
+	if (task->exit_state)
+		entry = (struct entry){.syscall = -1};
 	if (why & NZ_WAIT_LOCK && !may_wait_for_lock(&entry))
 		why &= ~NZ_WAIT_LOCK;
 	if (!on_cpu)
