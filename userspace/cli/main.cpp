@@ -1,6 +1,7 @@
 #include "cli/main.hpp"
 
 #include "app/doctor.hpp"
+#include "app/examiner.hpp"
 #include "app/match.hpp"
 #include "app/record.hpp"
 #include "app/run.hpp"
@@ -44,6 +45,7 @@ int dispatch(const Options& options) {
     if (verb == "match")
         return run_match({.config = options.config, .rules = options.names, .json = options.json}, std::cout,
                          std::cerr);
+    if (verb == "explain") return run_explain(options, std::cout, std::cerr);
     if (verb == "health") return run_health(options, std::cout);
     if (verb == "events") return run_events(options, std::cout, std::cerr);
     if (verb == "record") return run_record({.file = options.file, .hold = options.hold}, std::cerr);
@@ -55,8 +57,9 @@ int dispatch(const Options& options) {
 
 int cli_main(int argc, char** argv) {
     try {
-        // The daemon starts this of itself: it is no verb, and nobody needs to know.
+        // The daemon starts these of itself: they are no verbs, and nobody needs to know.
         if (argc > 1 && std::string_view{argv[1]} == "scribe") return scribe_main(argc, argv);
+        if (argc > 1 && std::string_view{argv[1]} == "examiner") return examiner_main();
         Options options;
         if (const auto over = parse_command_line(argc, argv, options, std::cout, std::cerr)) return *over;
         const int exit_code = dispatch(options);

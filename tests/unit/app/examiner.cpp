@@ -1,0 +1,297 @@
+#include "app/examiner.hpp"
+
+#include "app/examiner_wire.hpp"
+#include "app/left_out.hpp"
+#include "io/clock.hpp"
+#include "io/threads.hpp"
+#include "support/child.hpp"
+#include "support/temp_dir.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace nezuban;
+using namespace nezuban::test;
+using namespace std::chrono_literals;
+namespace ew = nezuban::examiner_wire;
+
+namespace {
+
+// The examiner is started as "this program, examiner": here, too.
+[[gnu::constructor]] void become_examiner(int argc, char** argv) {
+    if (argc == 2 && std::strcmp(argv[1], "examiner") == 0) ::_exit(examiner_main());
+}
+
+// A thread of this process, as if it waited for a mutex in our own memory.
+struct HeldMutex {
+    alignas(64) std::array<std::uint32_t, 64> words{};
+
+    HeldMutex() {
+        const auto owner = static_cast<std::uint32_t>(::getpid());
+        words[16] = 2;
+        words[18] = owner;
+        words[19] = 1;
+    }
+    [[nodiscard]] ThreadWait waiter() const {
+        ThreadWait wait;
+        wait.process = {.pid = static_cast<std::uint32_t>(::getpid()), .start_ns = 1};
+        wait.thread = {.tid = wait.process.pid, .start_ns = 1};
+        wait.in_namespace = wait.thread.tid;
+        wait.pid_namespace = own_pid_namespace();
+        wait.comm = "waiter";
+        wait.state = ThreadState::sleeping;
+        wait.syscall = Syscall{.number = SYS_futex, .args = {reinterpret_cast<std::uint64_t>(&words[16]), 0x80, 2}};
+        return wait;
+    }
+};
+
+ThreadWait reader_of(int fd) {
+    ThreadWait wait = HeldMutex().waiter();
+    wait.syscall = Syscall{.number = SYS_read, .args = {static_cast<std::uint64_t>(fd)}};
+    return wait;
+}
+
+// The watcher's place: a loop, a spawner, and what came of it.
+struct Watching {
+    Spawner spawner = Spawner::start().value();
+    Loop loop = Loop::create().value();
+    std::vector<WaitScan> scans;
+    std::vector<std::string> lines;
+    Examiner examiner{loop, spawner, [this](WaitScan scan) { scans.push_back(std::move(scan)); },
+                      [this](std::string line) { lines.push_back(std::move(line)); }};
+    HeldMutex mutex;
+
+    Watching() {
+        REQUIRE(spawner.attach(loop));
+    }
+    void until(const std::function<bool()>& so) {
+        while (!so()) {
+            REQUIRE(loop.step(examiner.next_deadline()));
+            examiner.advance(monotonic_now());
+        }
+    }
+    WaitScan complete(std::vector<ThreadWait> threads, const std::vector<std::string>& files = {}) {
+        const auto before = scans.size();
+        WaitScan scan;
+        scan.threads = std::move(threads);
+        examiner.complete(std::move(scan), files);
+        CHECK(examiner.busy());
+        until([&] { return scans.size() > before; });
+        CHECK_FALSE(examiner.busy());
+        return scans.back();
+    }
+    bool finds_the_owner() {
+        const auto scan = complete({mutex.waiter()});
+        return scan.threads.at(0).lock && scan.threads[0].lock->owner_tid == static_cast<std::uint32_t>(::getpid());
+    }
+    [[nodiscard]] pid_t pid() {
+        until([this] { return examiner.pid() != 0; });
+        return static_cast<pid_t>(examiner.pid());
+    }
+};
+
+} // namespace
+
+TEST_CASE("locks, descriptors and heartbeat files are found out by another process") {
+    Watching here;
+    TempDir scratch;
+    scratch.write("beat", "");
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    ThreadWait elsewhere = here.mutex.waiter();
+    elsewhere.syscall.reset();
+    const auto scan =
+        here.complete({here.mutex.waiter(), reader_of(ends[0]), elsewhere}, {scratch / "beat", scratch / "none"});
+    REQUIRE(scan.threads.size() == 3);
+    REQUIRE(scan.threads[0].lock);
+    CHECK(scan.threads[0].lock->kind == LockKind::mutex);
+    CHECK(scan.threads[0].lock->address == scan.threads[0].syscall->args[0]);
+    CHECK(scan.threads[0].lock->owner_pid == static_cast<std::uint32_t>(::getpid()));
+    CHECK(scan.threads[0].object.empty());
+    CHECK(scan.threads[0].comm == "waiter");
+    CHECK_FALSE(scan.threads[1].lock);
+    CHECK(scan.threads[1].object.starts_with("pipe:["));
+    CHECK_FALSE(scan.threads[2].lock);
+    REQUIRE(scan.beats.size() == 2);
+    CHECK(scan.beats[0].path == scratch / "beat");
+    CHECK(scan.beats[0].touched);
+    CHECK(scan.beats[0].error.empty());
+    CHECK_FALSE(scan.beats[1].touched);
+    CHECK(scan.beats[1].error.find("No such file") != std::string::npos);
+    CHECK(here.pid() != ::getpid());
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
+
+TEST_CASE("what is found out in place is the same") {
+    HeldMutex mutex;
+    WaitScan scan;
+    scan.threads = {mutex.waiter(), reader_of(0)};
+    complete_blocking(scan, {"/nonexistent/beat"});
+    REQUIRE(scan.threads[0].lock);
+    CHECK(scan.threads[0].lock->owner_tid == static_cast<std::uint32_t>(::getpid()));
+    CHECK_FALSE(scan.threads[1].object.empty());
+    REQUIRE(scan.beats.size() == 1);
+    CHECK_FALSE(scan.beats[0].touched);
+}
+
+TEST_CASE("a scan with nothing to be found out comes back without an examiner") {
+    Watching here;
+    here.complete({});
+    ThreadWait kernel = here.mutex.waiter();
+    kernel.kernel_thread = true;
+    CHECK_FALSE(here.complete({kernel}).threads.at(0).lock);
+    CHECK(here.examiner.pid() == 0);
+    CHECK(here.spawner.outstanding() == 0);
+}
+
+TEST_CASE("twenty thousand waiting threads are all looked at") {
+    Watching here;
+    const auto scan = here.complete(std::vector(20'000, here.mutex.waiter()));
+    std::size_t known = 0;
+    for (const auto& thread : scan.threads)
+        if (thread.lock && thread.lock->owner_tid != 0) ++known;
+    // All, or on a machine that is too busy for it as many as could be in a second: never more, never none of the scan.
+    CHECK(scan.threads.size() == 20'000);
+    CHECK((known == 20'000 || !here.lines.empty()));
+}
+
+TEST_CASE("an examiner that doesn't answer holds nobody up, and is replaced") {
+    Watching here;
+    REQUIRE(here.finds_the_owner());
+    const auto first = here.pid();
+    REQUIRE(::kill(first, SIGSTOP) == 0);
+    const auto scan = here.complete({here.mutex.waiter()}, {"/dev/null"});
+    CHECK_FALSE(scan.threads.at(0).lock);
+    CHECK_FALSE(scan.beats.at(0).touched);
+    CHECK_FALSE(scan.beats[0].error.empty());
+    REQUIRE(here.lines.size() == 1);
+    CHECK(here.lines[0] == "the examiner has not answered for 1 s: it is replaced");
+    here.until([&] { return here.finds_the_owner(); });
+    CHECK(here.pid() != first);
+    here.until([&] { return here.finds_the_owner() && open_pidfd(first).get() < 0; }); // ended, and let go
+}
+
+TEST_CASE("an examiner that is killed is replaced") {
+    Watching here;
+    REQUIRE(here.finds_the_owner());
+    const auto first = here.pid();
+    REQUIRE(::kill(first, SIGKILL) == 0);
+    here.until([&] { return here.finds_the_owner(); });
+    CHECK(here.pid() != first);
+    CHECK(here.lines.empty());
+}
+
+TEST_CASE("an examiner that dies over a scan ends that scan at once") {
+    Watching here;
+    REQUIRE(here.finds_the_owner());
+    const auto first = here.pid();
+    REQUIRE(::kill(first, SIGSTOP) == 0);
+    WaitScan scan;
+    scan.threads = {here.mutex.waiter()};
+    const auto before = here.scans.size();
+    here.examiner.complete(std::move(scan), {});
+    REQUIRE(::kill(first, SIGKILL) == 0);
+    while (here.scans.size() == before)
+        REQUIRE(here.loop.step(std::nullopt)); // without any deadline
+    CHECK_FALSE(here.scans.back().threads.at(0).lock);
+    here.until([&] { return here.finds_the_owner(); });
+}
+
+TEST_CASE("the examiner has no priority that could hold up others, whatever the watcher has") {
+    Watching here;
+    REQUIRE(here.finds_the_owner());
+    CHECK(::sched_getscheduler(here.pid()) == SCHED_OTHER);
+}
+
+TEST_CASE("the examiner ends with the watcher's end of the socket") {
+    pid_t pid = 0;
+    {
+        Watching here;
+        REQUIRE(here.finds_the_owner());
+        pid = here.pid();
+    }
+    int status = -1;
+    REQUIRE(::waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("on whom an examiner hung is left out for a minute, then for longer") {
+    LeftOut left_out;
+    const LeftOut::Subject subject{.process = {.pid = 7, .start_ns = 1}, .path = {}};
+    const LeftOut::Subject successor{.process = {.pid = 7, .start_ns = 2}, .path = {}};
+    const Time begin{};
+    CHECK_FALSE(left_out.contains(subject, begin));
+    CHECK(left_out.add(subject, begin) == 1min);
+    CHECK(left_out.contains(subject, begin + 59s));
+    CHECK_FALSE(left_out.contains(successor, begin + 1s));
+    CHECK_FALSE(left_out.contains(subject, begin + 1min));
+    CHECK(left_out.add(subject, begin + 1min) == 2min);
+    for (int i = 0; i < 10; ++i)
+        CHECK(left_out.add(subject, begin) <= 1h);
+    CHECK(left_out.add(subject, begin) == 1h);
+    for (std::uint64_t i = 0; i < 100; ++i) // bounded: the oldest is forgotten
+        left_out.add({.process = {.pid = 8, .start_ns = i}, .path = {}}, begin);
+    CHECK_FALSE(left_out.contains(subject, begin));
+}
+
+TEST_CASE("every message arrives as it was sent") {
+    wire::Frames frames;
+    Question question{.index = 3, .thread = HeldMutex().waiter()};
+    Answer locked{.index = 4,
+                  .lock = LockWait{.address = 0x7f00'0000'1000,
+                                   .kind = LockKind::rwlock,
+                                   .shared = true,
+                                   .owner_tid = 5,
+                                   .owner_pid = 6,
+                                   .readers = 7},
+                  .object = "pipe:[1]"};
+    frames.add(ew::encode(9, question));
+    frames.add(ew::encode(9, ew::BeatFile{.index = 1, .path = "/run/beat"}));
+    frames.add(ew::encode(9, ew::Go{}));
+    frames.add(ew::encode(9, locked));
+    frames.add(ew::encode(9, ew::BeatSeen{.index = 2, .beat = {.path = {}, .touched = Time(5s), .error = ""}}));
+    frames.add(ew::encode(9, ew::Done{}));
+    const auto next = [&] { return ew::decode(frames.next().value()).value(); };
+    const auto first = next();
+    CHECK(first.round == 9);
+    const auto& asked = std::get<Question>(first.part);
+    CHECK(asked.index == 3);
+    CHECK(asked.thread.syscall == question.thread.syscall);
+    CHECK(asked.thread.process.pid == question.thread.process.pid);
+    CHECK(asked.thread.pid_namespace == question.thread.pid_namespace);
+    CHECK(std::get<ew::BeatFile>(next().part).path == "/run/beat");
+    CHECK(std::holds_alternative<ew::Go>(next().part));
+    const auto answered = next();
+    CHECK(std::get<Answer>(answered.part).lock == locked.lock);
+    CHECK(std::get<Answer>(answered.part).object == "pipe:[1]");
+    CHECK(std::get<ew::BeatSeen>(next().part).beat.touched == Time(5s));
+    CHECK(std::holds_alternative<ew::Done>(next().part));
+}
+
+TEST_CASE("what is no message is none, and no number is believed that can't be") {
+    CHECK_FALSE(ew::decode(""));
+    CHECK_FALSE(ew::decode(std::string(16, '\xff')));
+    for (const auto& whole : {ew::encode(1, Question{}), ew::encode(1, Answer{}), ew::encode(1, ew::BeatSeen{})}) {
+        for (std::size_t size = 0; size + 4 < whole.size(); ++size)
+            CHECK_FALSE(ew::decode(std::string_view(whole).substr(4, size)));
+    }
+    CHECK_FALSE(ew::decode(ew::encode(1, ew::Go{}).substr(4) + "x"));
+    auto answer = ew::encode(1, Answer{.index = 0, .lock = LockWait{}, .object = {}});
+    answer[4 + 16 + 16] = 99; // a kind of lock that there isn't
+    CHECK_FALSE(ew::decode(std::string_view(answer).substr(4)));
+    CHECK(ew::Subject::unpacked(~0ULL).kind == ew::Subject::Kind::nothing);
+    const auto subject = ew::Subject::unpacked(ew::Subject{.kind = ew::Subject::Kind::process, .number = 77}.packed());
+    CHECK(subject.kind == ew::Subject::Kind::process);
+    CHECK(subject.number == 77);
+}

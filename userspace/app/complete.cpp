@@ -1,0 +1,142 @@
+#include "app/complete.hpp"
+
+#include "app/examiner.hpp"
+#include "io/clock.hpp"
+#include "io/examine.hpp"
+#include "io/syscall_shape.hpp"
+#include "io/threads.hpp"
+#include "rules/lock_layout.hpp"
+
+#include <algorithm>
+#include <map>
+#include <span>
+#include <utility>
+
+namespace nezuban {
+
+namespace {
+
+// Who is meant by a tid that stands in a program's memory. Remembered for one examination: a convoy of 500 threads
+// waits for one owner.
+class Owners {
+public:
+    explicit Owners(std::span<const Question> questions) : own_namespace_(own_pid_namespace()) {
+        for (const auto& [index, thread] : questions)
+            seen_[{thread.pid_namespace, thread.in_namespace}] = {.tid = thread.thread.tid, .pid = thread.process.pid};
+    }
+
+    [[nodiscard]] std::optional<Owner> find(const ThreadWait& waiter, std::uint32_t tid) {
+        if (waiter.pid_namespace == own_namespace_) return here(tid);
+        if (const auto found = seen_.find({waiter.pid_namespace, tid}); found != seen_.end()) return found->second;
+        const auto& threads = threads_of_process(waiter.process.pid);
+        const auto found = std::ranges::find(threads, tid, &std::pair<std::uint32_t, std::uint32_t>::first);
+        if (found == threads.end()) return std::nullopt;
+        return Owner{.tid = found->second, .pid = waiter.process.pid};
+    }
+
+private:
+    [[nodiscard]] std::optional<Owner> here(std::uint32_t tid) {
+        auto [found, fresh] = processes_.try_emplace(tid);
+        if (fresh) found->second = process_of(tid);
+        if (!found->second) return std::nullopt;
+        return Owner{.tid = tid, .pid = *found->second};
+    }
+    [[nodiscard]] const std::vector<std::pair<std::uint32_t, std::uint32_t>>& threads_of_process(std::uint32_t pid) {
+        auto [found, fresh] = threads_.try_emplace(pid);
+        if (fresh) found->second = threads_of(pid);
+        return found->second;
+    }
+
+    std::uint64_t own_namespace_;
+    std::map<std::pair<std::uint64_t, std::uint32_t>, Owner> seen_; // by namespace and tid there
+    std::map<std::uint32_t, std::optional<std::uint32_t>> processes_;
+    std::map<std::uint32_t, std::vector<std::pair<std::uint32_t, std::uint32_t>>> threads_;
+};
+
+// The memory of one process, with two calls at most. Empty: it could not be read.
+std::vector<std::string> lock_memory(std::span<const Question> questions) {
+    std::vector<MemoryWish> wishes;
+    for (const auto& [index, thread] : questions) {
+        const auto bytes = lock_bytes_of(thread).value_or(LockBytes{});
+        wishes.push_back({.pid = thread.process.pid, .address = bytes.address, .size = bytes.size});
+    }
+    auto memory = read_memory(wishes);
+    bool again = false;
+    for (std::size_t i = 0; i < wishes.size(); ++i) {
+        if (memory[i].empty() && wishes[i].size != 0) {
+            const auto fewer = fewer_lock_bytes({.address = wishes[i].address, .size = wishes[i].size});
+            wishes[i].address = fewer.address;
+            wishes[i].size = fewer.size;
+            again = true;
+        } else {
+            wishes[i].size = 0;
+        }
+    }
+    if (!again) return memory;
+    auto rest = read_memory(wishes);
+    for (std::size_t i = 0; i < memory.size(); ++i)
+        if (memory[i].empty()) memory[i] = std::move(rest[i]);
+    return memory;
+}
+
+void examine_process(std::span<const Question> questions, Owners& owners, const Examination& to) {
+    const auto memory = lock_memory(questions);
+    std::map<int, std::string> objects;
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+        const auto& thread = questions[i].thread;
+        Answer answer{.index = questions[i].index};
+        if (!memory[i].empty())
+            answer.lock = lock_of(thread, memory[i], [&](std::uint32_t tid) { return owners.find(thread, tid); });
+        if (const auto fd = thread.syscall ? descriptor_of(*thread.syscall) : std::nullopt) {
+            auto [object, fresh] = objects.try_emplace(*fd);
+            if (fresh) object->second = describe_descriptor(thread.process.pid, *fd);
+            answer.object = object->second;
+        }
+        if (answer.lock || !answer.object.empty()) to.found(std::move(answer));
+    }
+}
+
+} // namespace
+
+bool worth_a_look(const ThreadWait& thread) {
+    if (thread.kernel_thread || !thread.syscall) return false;
+    return lock_bytes_of(thread) || descriptor_of(*thread.syscall);
+}
+
+void examine(std::vector<Question> questions, const Examination& to) {
+    const auto process = [](const Question& question) { return question.thread.process.pid; };
+    std::ranges::stable_sort(questions, {}, process);
+    Owners owners(questions);
+    for (std::span<const Question> rest(questions); !rest.empty();) {
+        const auto pid = process(rest.front());
+        const auto end = std::ranges::find_if(rest, [&](const Question& question) { return process(question) != pid; });
+        const auto count = static_cast<std::size_t>(end - rest.begin());
+        to.before(pid);
+        examine_process(rest.first(count), owners, to);
+        rest = rest.subspan(count);
+    }
+}
+
+FileBeat look_at_beat(const std::string& path) {
+    auto touched = last_touched(path);
+    FileBeat beat{.path = path, .error = std::move(touched.error)};
+    if (touched.when) beat.touched = clock_pair().to_monotonic(*touched.when);
+    return beat;
+}
+
+void complete_blocking(WaitScan& scan, const std::vector<std::string>& beat_files) {
+    std::vector<Question> questions;
+    for (std::uint32_t i = 0; i < scan.threads.size(); ++i)
+        if (worth_a_look(scan.threads[i])) questions.push_back({.index = i, .thread = scan.threads[i]});
+    examine(std::move(questions), {.before = [](std::uint32_t) {},
+                                   .found =
+                                       [&](Answer answer) {
+                                           auto& thread = scan.threads.at(answer.index);
+                                           thread.lock = answer.lock;
+                                           thread.object = std::move(answer.object);
+                                       }});
+    for (const auto& path : beat_files)
+        scan.beats.push_back(look_at_beat(path));
+}
+
+} // namespace nezuban

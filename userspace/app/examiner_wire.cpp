@@ -1,0 +1,165 @@
+#include "app/examiner_wire.hpp"
+
+#include <array>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+namespace nezuban::examiner_wire {
+
+namespace {
+
+// Structures as they lie in memory, without padding; a text, where there is one, is the rest of the frame.
+struct Head {
+    std::uint64_t round;
+    std::uint64_t part; // index in Part
+};
+struct QuestionRecord {
+    std::uint64_t pid_namespace;
+    std::int64_t syscall;
+    std::array<std::uint64_t, 6> args;
+    std::uint32_t index;
+    std::uint32_t pid;
+    std::uint32_t tid;
+    std::uint32_t in_namespace;
+};
+struct AnswerRecord {
+    std::uint64_t address;
+    std::uint32_t index;
+    std::uint32_t locked;
+    std::uint32_t kind;
+    std::uint32_t shared;
+    std::uint32_t owner_tid;
+    std::uint32_t owner_pid;
+    std::uint32_t readers;
+    std::uint32_t reserved;
+};
+struct FileRecord {
+    std::int64_t touched;
+    std::uint32_t known;
+    std::uint32_t index;
+};
+static_assert(std::has_unique_object_representations_v<Head> && std::has_unique_object_representations_v<QuestionRecord>
+              && std::has_unique_object_representations_v<AnswerRecord>
+              && std::has_unique_object_representations_v<FileRecord>);
+
+template <typename Record> void append(std::string& bytes, const Record& record) {
+    bytes.append(reinterpret_cast<const char*>(&record), sizeof record);
+}
+
+template <typename Record> std::optional<Record> take(std::string_view& bytes) {
+    if (bytes.size() < sizeof(Record)) return std::nullopt;
+    Record record{};
+    std::memcpy(&record, bytes.data(), sizeof record);
+    bytes.remove_prefix(sizeof record);
+    return record;
+}
+
+void write(std::string& bytes, const Question& question) {
+    const auto& thread = question.thread;
+    const auto syscall = thread.syscall.value_or(Syscall{});
+    append(bytes, QuestionRecord{.pid_namespace = thread.pid_namespace,
+                                 .syscall = syscall.number,
+                                 .args = syscall.args,
+                                 .index = question.index,
+                                 .pid = thread.process.pid,
+                                 .tid = thread.thread.tid,
+                                 .in_namespace = thread.in_namespace});
+}
+void write(std::string& bytes, const BeatFile& file) {
+    append(bytes, FileRecord{.touched = 0, .known = 0, .index = file.index});
+    bytes += file.path;
+}
+void write(std::string& bytes, const Answer& answer) {
+    const auto lock = answer.lock.value_or(LockWait{});
+    append(bytes, AnswerRecord{.address = lock.address,
+                               .index = answer.index,
+                               .locked = answer.lock ? 1U : 0U,
+                               .kind = static_cast<std::uint32_t>(lock.kind),
+                               .shared = lock.shared ? 1U : 0U,
+                               .owner_tid = lock.owner_tid,
+                               .owner_pid = lock.owner_pid,
+                               .readers = lock.readers,
+                               .reserved = 0});
+    bytes += answer.object;
+}
+void write(std::string& bytes, const BeatSeen& seen) {
+    append(bytes, FileRecord{.touched = seen.beat.touched.value_or(Time{}).time_since_epoch().count(),
+                             .known = seen.beat.touched ? 1U : 0U,
+                             .index = seen.index});
+    bytes += seen.beat.error;
+}
+void write(std::string& /*bytes*/, const Go& /*go*/) {}
+void write(std::string& /*bytes*/, const Done& /*done*/) {}
+
+std::optional<Part> read_question(std::string_view bytes) {
+    const auto record = take<QuestionRecord>(bytes);
+    if (!record || !bytes.empty()) return std::nullopt;
+    Question question{.index = record->index, .thread = {}};
+    question.thread.process.pid = record->pid;
+    question.thread.thread.tid = record->tid;
+    question.thread.in_namespace = record->in_namespace;
+    question.thread.pid_namespace = record->pid_namespace;
+    question.thread.syscall = Syscall{.number = record->syscall, .args = record->args};
+    return question;
+}
+std::optional<Part> read_answer(std::string_view bytes) {
+    const auto record = take<AnswerRecord>(bytes);
+    if (!record || record->kind > static_cast<std::uint32_t>(LockKind::join)) return std::nullopt;
+    Answer answer{.index = record->index, .lock = {}, .object = std::string(bytes)};
+    if (record->locked != 0)
+        answer.lock = LockWait{.address = record->address,
+                               .kind = static_cast<LockKind>(record->kind),
+                               .shared = record->shared != 0,
+                               .owner_tid = record->owner_tid,
+                               .owner_pid = record->owner_pid,
+                               .readers = record->readers};
+    return answer;
+}
+std::optional<Part> read_file(std::string_view bytes, bool seen) {
+    const auto record = take<FileRecord>(bytes);
+    if (!record) return std::nullopt;
+    if (!seen) return BeatFile{.index = record->index, .path = std::string(bytes)};
+    BeatSeen answer{.index = record->index, .beat = {.path = {}, .touched = {}, .error = std::string(bytes)}};
+    if (record->known != 0) answer.beat.touched = Time(Duration(record->touched));
+    return answer;
+}
+
+std::optional<Part> read_part(std::uint64_t which, std::string_view bytes) {
+    switch (which) {
+    case 0: return read_question(bytes);
+    case 1: return read_file(bytes, false);
+    case 2: return bytes.empty() ? std::optional<Part>(Go{}) : std::nullopt;
+    case 3: return read_answer(bytes);
+    case 4: return read_file(bytes, true);
+    case 5: return bytes.empty() ? std::optional<Part>(Done{}) : std::nullopt;
+    default: return std::nullopt;
+    }
+}
+
+} // namespace
+
+std::string encode(std::uint64_t round, const Part& part) {
+    std::string bytes(sizeof(std::uint32_t), '\0');
+    append(bytes, Head{.round = round, .part = part.index()});
+    std::visit([&](const auto& one) { write(bytes, one); }, part);
+    const auto length = static_cast<std::uint32_t>(bytes.size() - sizeof(std::uint32_t));
+    std::memcpy(bytes.data(), &length, sizeof length);
+    return bytes;
+}
+
+std::optional<Message> decode(std::string_view frame) {
+    const auto head = take<Head>(frame);
+    if (!head) return std::nullopt;
+    auto part = read_part(head->part, frame);
+    if (!part) return std::nullopt;
+    return Message{.round = head->round, .part = std::move(*part)};
+}
+
+Subject Subject::unpacked(std::uint64_t word) {
+    const auto kind = word >> 32U;
+    if (kind > static_cast<std::uint64_t>(Kind::beat_file)) return {};
+    return {.kind = static_cast<Kind>(kind), .number = static_cast<std::uint32_t>(word)};
+}
+
+} // namespace nezuban::examiner_wire

@@ -1,0 +1,159 @@
+// What is behind a descriptor. The file itself is never touched: its disk may be dead, and naming it is then the point.
+#include "io/examine.hpp"
+#include "io/fd.hpp"
+#include "io/files.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <sstream>
+#include <string_view>
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+namespace nezuban {
+
+namespace {
+
+constexpr std::size_t text_limit = 4UL << 20U;
+constexpr std::size_t lines_limit = 200'000; // of a table of sockets
+constexpr std::string_view tcp_listening = "0A";
+
+std::string read_link(const std::string& path) {
+    std::array<char, 4096> target{};
+    const auto size = ::readlink(path.c_str(), target.data(), target.size());
+    return size > 0 ? std::string(target.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+std::string of_process(std::uint32_t pid, const std::string& name) {
+    return "/proc/" + std::to_string(pid) + "/" + name;
+}
+
+std::vector<std::string> words_of(const std::string& line) {
+    std::vector<std::string> words;
+    std::istringstream stream(line);
+    for (std::string word; stream >> word;)
+        words.push_back(std::move(word));
+    return words;
+}
+
+// In mountinfo blanks and backslashes are written as \040 and the like.
+std::string without_escapes(const std::string& text) {
+    std::string plain;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned code = 0;
+        const auto* digits = text.data() + i + 1;
+        if (text[i] == '\\' && text.size() - i > 3 && std::from_chars(digits, digits + 3, code, 8).ptr == digits + 3) {
+            plain += static_cast<char>(code);
+            i += 3;
+        } else {
+            plain += text[i];
+        }
+    }
+    return plain;
+}
+
+std::string value_of(const std::string& text, std::string_view key) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with(key)) continue;
+        const auto words = words_of(line.substr(key.size()));
+        return words.empty() ? std::string() : words.front();
+    }
+    return {};
+}
+
+// "/dev/loop0 (7:0)", "server:/export (nfs4)", "tmpfs": what the mount of this id lies on.
+std::string device_of_mount(std::uint32_t pid, const std::string& mount_id) {
+    const auto mounts = read_file(of_process(pid, "mountinfo"), text_limit);
+    if (!mounts || mount_id.empty()) return {};
+    std::istringstream lines(*mounts);
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with(mount_id + " ")) continue;
+        const auto words = words_of(line);
+        const auto dash = std::ranges::find(words, "-"); // behind a number of optional fields
+        if (words.size() < 3 || words.end() - dash < 3) return {};
+        const auto& number = words[2];
+        const auto& type = *(dash + 1);
+        const auto source = without_escapes(*(dash + 2));
+        if (type == "devtmpfs" || type == "devpts") return {}; // a device is named by its path
+        if (!number.starts_with("0:")) {
+            const auto link = read_link("/sys/dev/block/" + number);
+            const auto name = link.substr(link.rfind('/') + 1);
+            return (name.empty() ? source : "/dev/" + name) + " (" + number + ")";
+        }
+        return source == type ? type : source + " (" + type + ")";
+    }
+    return {};
+}
+
+std::string describe_file(std::uint32_t pid, int fd, const std::string& path) {
+    const auto info = read_file(of_process(pid, "fdinfo/" + std::to_string(fd)), text_limit);
+    if (!info) return path;
+    const auto device = device_of_mount(pid, value_of(*info, "mnt_id:"));
+    return device.empty() ? path : path + " on " + device;
+}
+
+// "0100007F:0019": each 32-bit word of the address as a number of this machine, then the port.
+std::string address_of(const std::string& text) {
+    const auto colon = text.find(':');
+    if (colon != 8 && colon != 32) return text;
+    std::array<std::uint32_t, 4> address{};
+    for (std::size_t i = 0; i < colon / 8; ++i)
+        std::from_chars(text.data() + i * 8, text.data() + i * 8 + 8, address.at(i), 16);
+    unsigned port = 0;
+    std::from_chars(text.data() + colon + 1, text.data() + text.size(), port, 16);
+    std::array<char, INET6_ADDRSTRLEN> name{};
+    const bool v6 = colon == 32;
+    ::inet_ntop(v6 ? AF_INET6 : AF_INET, address.data(), name.data(), name.size());
+    return (v6 ? "[" + std::string(name.data()) + "]" : std::string(name.data())) + ":" + std::to_string(port);
+}
+
+std::string in_words(const std::vector<std::string>& row, bool tcp) {
+    const auto local = address_of(row.at(1));
+    if (tcp && row.at(3) == tcp_listening) return "socket " + local + " (listening)";
+    if (row.at(2).ends_with(":0000")) return "socket " + local;
+    return "socket " + local + " <- " + address_of(row.at(2));
+}
+
+// The row with this word at this place.
+std::vector<std::string> find_row(const std::string& table, std::size_t place, const std::string& wanted) {
+    const auto close = [](std::FILE* file) { std::fclose(file); };
+    const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(table.c_str(), "re"), close);
+    if (!file) return {};
+    std::array<char, 512> line{};
+    for (std::size_t i = 0; i < lines_limit && std::fgets(line.data(), line.size(), file.get()) != nullptr; ++i) {
+        if (std::strstr(line.data(), wanted.c_str()) == nullptr) continue;
+        auto row = words_of(line.data());
+        if (row.size() > place && row[place] == wanted) return row;
+    }
+    return {};
+}
+
+std::string describe_socket(std::uint32_t pid, const std::string& link) {
+    const auto inode = link.substr(8, link.size() - 9); // socket:[4711]
+    for (const auto* table : {"tcp", "tcp6", "udp", "udp6"}) {
+        const auto row = find_row(of_process(pid, std::string("net/") + table), 9, inode);
+        if (!row.empty()) return in_words(row, table[0] == 't');
+    }
+    const auto row = find_row(of_process(pid, "net/unix"), 6, inode);
+    return row.size() > 7 ? "socket " + row[7] : link;
+}
+
+} // namespace
+
+std::string describe_descriptor(std::uint32_t pid, int fd) {
+    auto link = read_link(of_process(pid, "fd/" + std::to_string(fd)));
+    if (link == "anon_inode:[eventpoll]") return "epoll";
+    if (link.starts_with("anon_inode:[")) return link.substr(12, link.size() - 13);
+    if (link.starts_with("anon_inode:")) return link.substr(11);
+    if (link.starts_with("socket:[")) return describe_socket(pid, link);
+    if (link.starts_with("/")) return describe_file(pid, fd, link);
+    return link;
+}
+
+} // namespace nezuban
