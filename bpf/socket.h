@@ -29,6 +29,7 @@
 #define TCP_CLOSE_WAIT 8
 #define TCP_LISTEN 10
 #define RCV_SHUTDOWN 1
+#define SOCK_BINDADDR_LOCK 4
 #define SOCK_BINDPORT_LOCK 8
 #define SOCK_DONE_FLAG (1 << 1) /* enum sock_flags: a FIN has come, which takes a place in the sequence */
 
@@ -68,10 +69,15 @@ static __always_inline u64 mark_buffer(struct sk_buff *buffer, const void *data)
 
 static __always_inline void read_addresses(struct nz_socket *out, struct sock *sk, u32 family)
 {
+	u32 locks;
+
 	out->network_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	out->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	out->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	if (BPF_CORE_READ(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+	/* A port of the kernel's choice may be served too: somebody must have been told of it, who asked for
+	 * an address. */
+	locks = BPF_CORE_READ(sk, sk_userlocks);
+	if (locks & SOCK_BINDPORT_LOCK || (locks & SOCK_BINDADDR_LOCK && !out->peer_port))
 		out->flags |= NZ_SOCKET_BOUND;
 	if (family == AF_INET6) {
 		out->flags |= NZ_SOCKET_V6;

@@ -37,6 +37,8 @@ struct nz_wait_wish {
 	__u64 least_ns; /* of NZ_WAIT_BLOCKED and NZ_WAIT_LOCK */
 	__u32 kinds;    /* enum nz_wait_why */
 	__u32 work;     /* after so much of it (a thread that is not told is 1) a read returns */
+	__u32 stacks;   /* at most of those who are told as blocked and not asked for; counted down */
+	__u32 reserved;
 	/* A bit for each pid and tid, by its low 16 bits: who shares them is told too, for user space to drop. */
 	__u64 asked_processes[NZ_ASKED];
 	__u64 asked_threads[NZ_ASKED];

@@ -1,133 +1,19 @@
-// Threads in every state, and queues with work in them, as the wait scan sees them: with helper programs that are
-// stuck, and their healthy twins.
-#include "probe/waits.hpp"
+// Threads in every state as the wait scan sees them: of helper programs that are stuck, and of their healthy twins.
+#include "live/lab.hpp"
+#include "live/scanner.hpp"
 
-#include "core/scan_wish.hpp"
-#include "probe/lifecycle.hpp"
-#include "support/child.hpp"
-#include "support/privilege.hpp"
-#include "support/skip.hpp"
-#include "support/temp_dir.hpp"
-
-#include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <csignal>
-#include <functional>
-#include <optional>
-#include <thread>
-#include <vector>
 
-#include <doctest/doctest.h>
 #include <linux/futex.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NEEDS_BPF()                                                                                                    \
-    if (!nezuban::test::can_load_bpf()) SKIP(nezuban::test::why_no_bpf())
-
 using namespace nezuban;
 using namespace nezuban::test;
 
 namespace {
-
-const ScanWish everything{.uninterruptible = true, .stopped = true, .locks = true, .running = true, .sockets = true};
-
-ScanWish asking(std::vector<std::uint32_t> processes, std::vector<std::uint32_t> threads = {}) {
-    return {.processes = std::move(processes), .threads = std::move(threads)};
-}
-
-std::uint32_t pid_of(const Child& child) {
-    return static_cast<std::uint32_t>(child.pid());
-}
-
-class Scanner {
-public:
-    Scanner() : waits_(must(Waits::load())) {}
-
-    std::vector<ThreadWait> threads(const ScanWish& wish) {
-        std::vector<ThreadWait> told;
-        must(waits_.begin_threads(wish));
-        while (must(waits_.read_threads([&](ThreadWait wait) { told.push_back(std::move(wait)); }))) {
-        }
-        return told;
-    }
-    // Those of a process, or one of its threads.
-    std::vector<ThreadWait> threads_of(std::uint32_t pid, const ScanWish& wish, std::uint32_t tid = 0) {
-        auto told = threads(wish);
-        std::erase_if(told, [&](const ThreadWait& wait) {
-            return wait.process.pid != pid || (tid != 0 && wait.thread.tid != tid);
-        });
-        return told;
-    }
-    // What is not so yet becomes so, or the test fails.
-    ThreadWait await(std::uint32_t pid, const ScanWish& wish, const std::function<bool(const ThreadWait&)>& wanted) {
-        for (const auto deadline = after();;) {
-            for (auto& wait : threads_of(pid, wish)) {
-                if (wanted(wait)) return wait;
-            }
-            if (test::Clock::now() > deadline) throw std::runtime_error("no such thread was told");
-            std::this_thread::sleep_for(std::chrono::milliseconds(2));
-        }
-    }
-
-    std::vector<SocketQueue> sockets() {
-        std::vector<SocketQueue> told;
-        must(waits_.begin_sockets());
-        while (must(waits_.read_sockets([&](SocketQueue queue) { told.push_back(std::move(queue)); }))) {
-        }
-        return told;
-    }
-    std::vector<SocketQueue> sockets_of(std::uint32_t pid) {
-        auto told = sockets();
-        std::erase_if(told, [&](const SocketQueue& queue) { return queue.owner.pid != pid; });
-        return told;
-    }
-    SocketQueue await_socket(std::uint32_t pid, const std::function<bool(const SocketQueue&)>& wanted) {
-        for (const auto deadline = after();;) {
-            for (auto& queue : sockets_of(pid)) {
-                if (wanted(queue)) return queue;
-            }
-            if (test::Clock::now() > deadline) throw std::runtime_error("no such socket was told");
-            std::this_thread::sleep_for(std::chrono::milliseconds(2));
-        }
-    }
-    Waits& waits() {
-        return waits_;
-    }
-
-private:
-    template <typename T> static T must(Result<T> result) {
-        if (!result) throw std::runtime_error(result.error().text);
-        if constexpr (!std::is_void_v<T>) return std::move(*result);
-    }
-
-    Waits waits_;
-};
-
-// A helper program that is where its kind says, and its line.
-struct Stage {
-    Child child;
-    std::string line;
-
-    Stage(std::string_view name, std::vector<std::string> arguments)
-        : child(with_program(name, std::move(arguments)), {.ends_with_input = true}), line(child.read_line()) {
-        if (line.find("\"ready\"") == std::string::npos) throw std::runtime_error(line);
-    }
-    [[nodiscard]] std::uint32_t pid() const {
-        return pid_of(child);
-    }
-    [[nodiscard]] std::uint32_t tid() const {
-        return static_cast<std::uint32_t>(number_in(line, "tid"));
-    }
-
-private:
-    static std::vector<std::string> with_program(std::string_view name, std::vector<std::string> arguments) {
-        arguments.insert(arguments.begin(), program(name));
-        return arguments;
-    }
-};
 
 std::string own_comm() {
     char name[16] = {};

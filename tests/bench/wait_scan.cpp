@@ -1,0 +1,85 @@
+// One wait scan of a machine with 20,000 sleepers: processor time of the pass over threads, of that over sockets, and
+// of both; and how long the watcher is away for one slice.
+#include "bench.hpp"
+#include "host.hpp"
+#include "probe/lifecycle.hpp"
+#include "probe/waits.hpp"
+
+using namespace nezuban;
+
+namespace {
+
+constexpr int rounds = 21;
+constexpr const char* many = "20000";
+
+long long cpu_now_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
+void began(const Result<void>& result) {
+    if (!result) throw std::runtime_error(result.error().text);
+}
+
+struct Taken {
+    double cpu_ms = 0;
+    std::size_t told = 0;
+};
+
+// Slices are looked at as often as they come: their longest is that of the whole bench.
+Taken pass(const std::function<Result<bool>(std::size_t&)>& read_slice, bench::Series& slices) {
+    Taken taken;
+    const auto begin = cpu_now_ns();
+    for (bool more = true; more;) {
+        const auto slice = bench::monotonic_ns();
+        more = bench::must(read_slice(taken.told));
+        slices.add(bench::ms_since(slice));
+    }
+    taken.cpu_ms = static_cast<double>(cpu_now_ns() - begin) / 1e6;
+    return taken;
+}
+
+void run() {
+    auto sleepers = test::start_program("nzsleepers", {many, "--name", "nzb-idle", "--life", "600"});
+    auto waits = bench::must(Waits::load());
+    const ScanWish all{.uninterruptible = true,
+                       .stopped = true,
+                       .locks = true,
+                       .running = true,
+                       .sockets = true,
+                       .least = std::chrono::seconds(1)};
+    bench::Series threads("threads, all kinds", "ms CPU");
+    bench::Series sockets("sockets", "ms CPU");
+    bench::Series both("one scan", "ms CPU");
+    bench::Series slices("one slice", "ms");
+    std::size_t told_threads = 0;
+    std::size_t told_sockets = 0;
+    for (int round = -1; round < rounds; ++round) {
+        bench::rest(std::chrono::milliseconds(100)); // as cold as a scan a second finds it
+        began(waits.begin_threads(all));
+        const auto first =
+            pass([&](std::size_t& told) { return waits.read_threads([&](const ThreadWait&) { ++told; }); }, slices);
+        began(waits.begin_sockets());
+        const auto second =
+            pass([&](std::size_t& told) { return waits.read_sockets([&](const SocketQueue&) { ++told; }); }, slices);
+        if (round < 0) continue;
+        threads.add(first.cpu_ms);
+        sockets.add(second.cpu_ms);
+        both.add(first.cpu_ms + second.cpu_ms);
+        told_threads = first.told;
+        told_sockets = second.told;
+    }
+    bench::print_title(
+        fmt::format("wait scan over {} sleepers (told: {} threads, {} sockets)", many, told_threads, told_sockets));
+    for (const auto* series : {&threads, &sockets, &both, &slices})
+        bench::print(*series);
+    bench::print_bar("wait scan of 20,000 processes, threads and sockets", both.median(), "ms CPU",
+                     bench::spread_of(both), 60);
+}
+
+} // namespace
+
+int main() {
+    return bench::run_bench(run);
+}
