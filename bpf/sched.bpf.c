@@ -167,6 +167,7 @@ static __noinline int end_following(struct task_struct *task, struct watched *of
 	return 0;
 }
 
+/* Attached only while somebody is watched or followed. */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(handle_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
@@ -252,6 +253,9 @@ static __always_inline struct watched *begin_visit(struct task_struct *leader, u
 	switch (visit.wish) {
 	case NZ_VISIT_WATCH:
 		threshold = visit.threshold_ns / tick_ns;
+		/* Kept for its threads until now, perhaps while nobody looked at its switches. */
+		if (!of->threshold)
+			of->last_on = now;
 		of->threshold = threshold ? threshold : 1;
 		break;
 	case NZ_VISIT_UNCOUNT:

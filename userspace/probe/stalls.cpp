@@ -65,14 +65,16 @@ std::string describe(const Identity& process) {
 struct Stalls::State {
     sched_bpf* skeleton = nullptr;
     ring_buffer* ring = nullptr;
+    bpf_link* switches = nullptr; // while somebody is watched or followed
     bpf_link* syscalls = nullptr; // while they are counted
     std::map<Identity, Duration> watched;
+    std::map<std::uint32_t, Identity> followed; // by tid
     std::vector<ThreadId> counted;
 
     // Of the drain under way.
     const std::function<void(Stamped)>* sink = nullptr;
     std::size_t left = 0;
-    std::vector<Identity> told_threads_of;
+    std::vector<Identity> followed_no_more;
 
     State() = default;
     State(const State&) = delete;
@@ -81,6 +83,7 @@ struct Stalls::State {
     State& operator=(State&&) = delete;
     ~State() {
         bpf_link__destroy(syscalls);
+        bpf_link__destroy(switches);
         ring_buffer__free(ring);
         sched_bpf__destroy(skeleton);
     }
@@ -97,11 +100,16 @@ struct Stalls::State {
         if (error != 0) sched_bpf__destroy(std::exchange(skeleton, nullptr));
         return error;
     }
-    // 0, or an errno.
-    int attach_switch() const {
-        auto& links = skeleton->links;
-        links.handle_switch = bpf_program__attach(skeleton->progs.handle_switch);
-        return links.handle_switch == nullptr ? errno : 0;
+    Result<void> attach_to_switches() {
+        if (switches != nullptr) return {};
+        const LibbpfLog log;
+        switches = bpf_program__attach(skeleton->progs.handle_switch);
+        if (switches == nullptr) return log.error("attaching to context switches", errno);
+        return {};
+    }
+    // An empty program costs each switch of the machine some 20 ns, none costs nothing.
+    void detach_if_unused() {
+        if (watched.empty() && followed.empty()) bpf_link__destroy(std::exchange(switches, nullptr));
     }
 
     // Runs over the threads of the process, in the kernel. What it found is in skeleton->bss->visit. About 20 µs.
@@ -149,7 +157,7 @@ struct Stalls::State {
             nz_stall stall{};
             std::memcpy(&stall, data, sizeof(stall));
             const Identity process{.pid = stall.pid, .start_ns = stall.start_ns};
-            if (stall.tid != 0) self->told_threads_of.push_back(process);
+            if (stall.tid != 0 && self->followed.erase(stall.tid) != 0) self->followed_no_more.push_back(process);
             (*self->sink)({Time(nanoseconds(stall.time_ns)),
                            Stalled{.process = process, .tid = stall.tid, .off_cpu = nanoseconds(stall.off_ns)}});
         }
@@ -168,10 +176,11 @@ Result<Stalls> Stalls::attach() {
     if (state->load(true) != 0) {
         if (const int error = state->load(false); error != 0) return log.error("loading the stall tracking", -error);
     }
-    if (const int error = state->attach_switch(); error != 0) return log.error("attaching the stall tracking", error);
     state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.stalls), State::on_record, state.get(), nullptr);
     if (state->ring == nullptr) return log.error("mapping the ring of stalls", errno);
-    // A kernel that can't run over one process' threads (before 6.1) refuses here, and not when somebody hangs.
+    // A kernel that refuses does it here, and not when somebody hangs: before 6.1 none runs over one process' threads.
+    if (auto attached = state->attach_to_switches(); !attached) return std::unexpected(attached.error());
+    state->detach_if_unused();
     const Identity nobody{.pid = static_cast<std::uint32_t>(getpid())};
     if (const auto seen = state->visit(nobody, NZ_VISIT_LOOK); !seen && seen.error().number != ESRCH)
         return std::unexpected(seen.error());
@@ -187,27 +196,36 @@ std::size_t Stalls::drain(std::size_t most, const std::function<void(Stamped)>& 
     state_->left = most;
     ring_buffer__consume(state_->ring);
     // Who isn't watched and of whom nobody is followed any more costs nothing again.
-    for (const auto& process : std::exchange(state_->told_threads_of, {})) {
+    for (const auto& process : std::exchange(state_->followed_no_more, {})) {
         if (!state_->watched.contains(process)) (void)state_->visit(process, NZ_VISIT_FORGET);
     }
+    state_->detach_if_unused();
     return most - state_->left;
 }
 
 Result<void> Stalls::watch(const Identity& process, Duration threshold) {
-    if (auto seen = state_->visit(process, NZ_VISIT_WATCH, threshold); !seen) return std::unexpected(seen.error());
-    state_->watched[process] = threshold;
+    if (auto attached = state_->attach_to_switches(); !attached) return attached;
+    auto seen = state_->visit(process, NZ_VISIT_WATCH, threshold);
+    if (seen) state_->watched[process] = threshold;
+    state_->detach_if_unused();
+    if (!seen) return std::unexpected(seen.error());
     return {};
 }
 
 Result<void> Stalls::forget(const Identity& process) {
     state_->watched.erase(process);
     auto seen = state_->visit(process, NZ_VISIT_FORGET);
+    state_->detach_if_unused();
     if (!seen && seen.error().number != ESRCH) return std::unexpected(seen.error());
     return {};
 }
 
 Result<void> Stalls::follow(const Identity& process, const ThreadId& thread) {
-    if (auto seen = state_->visit(process, NZ_VISIT_FOLLOW, {}, thread); !seen) return std::unexpected(seen.error());
+    if (auto attached = state_->attach_to_switches(); !attached) return attached;
+    auto seen = state_->visit(process, NZ_VISIT_FOLLOW, {}, thread);
+    if (seen) state_->followed[thread.tid] = process;
+    state_->detach_if_unused();
+    if (!seen) return std::unexpected(seen.error());
     return {};
 }
 
@@ -267,6 +285,7 @@ Result<std::vector<Silence>> Stalls::silences() {
         silences.push_back(silence_in(each->first, *seen));
         ++each;
     }
+    state_->detach_if_unused();
     return silences;
 }
 

@@ -20,8 +20,9 @@ struct ProgramCost;
 
 class Stalls {
 public:
-    // Attached for as long as this lives, with a small ring of its own. An error: this kernel can't; the daemon then
-    // goes on without, and says so.
+    // Loaded for as long as this lives, with a small ring of its own; attached to the context switch only while
+    // somebody is watched or followed, so that nobody pays for nothing. The first and the last of them cost up to 10 ms
+    // (a grace period of the kernel's). An error: this kernel can't; the daemon then goes on without, and says so.
     static Result<Stalls> attach();
     ~Stalls();
     Stalls(Stalls&&) noexcept;
