@@ -12,6 +12,9 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* Names the record in the object's BTF, for tests/skeleton. */
+struct nz_socket *record;
+
 /* Set by user space: how many descriptors a read looks at; how far this one has got. */
 __u32 work;
 __u32 done;

@@ -8,9 +8,13 @@
 #include <bpf/libbpf.h>
 #include <doctest/doctest.h>
 #include <nezuban/events.h>
+#include <nezuban/stalls.h>
+#include <nezuban/waits.h>
 
 #include <lifecycle.skel.h>
 #include <snapshot.skel.h>
+#include <sockets.skel.h>
+#include <waits.skel.h>
 
 namespace {
 
@@ -77,6 +81,53 @@ TEST_CASE("the snapshot's records have the same layout in the kernel and here") 
     REQUIRE(skeleton != nullptr);
     CHECK(layout_of(skeleton->obj, "nz_task").size == sizeof(nz_task));
     snapshot_bpf__destroy(skeleton);
+}
+
+TEST_CASE("the wait scan's records have the same layout in the kernel and here") {
+    auto* threads = waits_bpf__open();
+    REQUIRE(threads != nullptr);
+    check(threads->obj, "nz_wait",
+          {sizeof(nz_wait),
+           {FIELD(nz_wait, start_ns),
+            FIELD(nz_wait, thread_start_ns),
+            FIELD(nz_wait, off_ns),
+            FIELD(nz_wait, voluntary),
+            FIELD(nz_wait, forced),
+            FIELD(nz_wait, cpu_ns),
+            FIELD(nz_wait, system_ns),
+            FIELD(nz_wait, args),
+            FIELD(nz_wait, syscall),
+            FIELD(nz_wait, user_address),
+            FIELD(nz_wait, tracer_start_ns),
+            FIELD(nz_wait, pid),
+            FIELD(nz_wait, tid),
+            FIELD(nz_wait, tid_in_namespace),
+            FIELD(nz_wait, pid_namespace),
+            FIELD(nz_wait, state),
+            FIELD(nz_wait, exit_state),
+            FIELD(nz_wait, why),
+            FIELD(nz_wait, flags),
+            FIELD(nz_wait, tracer_pid),
+            FIELD(nz_wait, stack_size),
+            FIELD(nz_wait, comm),
+            FIELD(nz_wait, tracer_comm)}});
+    check(threads->obj, "nz_wait_wish",
+          {sizeof(nz_wait_wish),
+           {FIELD(nz_wait_wish, least_ns), FIELD(nz_wait_wish, kinds), FIELD(nz_wait_wish, work),
+            FIELD(nz_wait_wish, stacks), FIELD(nz_wait_wish, reserved), FIELD(nz_wait_wish, asked_processes),
+            FIELD(nz_wait_wish, asked_threads)}});
+    waits_bpf__destroy(threads);
+
+    auto* sockets = sockets_bpf__open();
+    REQUIRE(sockets != nullptr);
+    check(sockets->obj, "nz_socket",
+          {sizeof(nz_socket),
+           {FIELD(nz_socket, start_ns), FIELD(nz_socket, inode), FIELD(nz_socket, mark), FIELD(nz_socket, pid),
+            FIELD(nz_socket, fd), FIELD(nz_socket, family), FIELD(nz_socket, flags), FIELD(nz_socket, length),
+            FIELD(nz_socket, limit), FIELD(nz_socket, network_namespace), FIELD(nz_socket, local_port),
+            FIELD(nz_socket, peer_port), FIELD(nz_socket, local), FIELD(nz_socket, peer), FIELD(nz_socket, path_size),
+            FIELD(nz_socket, reserved), FIELD(nz_socket, path), FIELD(nz_socket, reserved2)}});
+    sockets_bpf__destroy(sockets);
 }
 
 TEST_CASE("nothing of the life-cycle programs is loaded unless it is asked for") {
