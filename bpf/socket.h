@@ -76,7 +76,7 @@ static __always_inline void read_addresses(struct nz_socket *out, struct sock *s
 	out->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	/* A port of the kernel's choice may be served too: somebody must have been told of it, who asked for
 	 * an address. */
-	locks = BPF_CORE_READ(sk, sk_userlocks);
+	locks = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks);
 	if (locks & SOCK_BINDPORT_LOCK || (locks & SOCK_BINDADDR_LOCK && !out->peer_port))
 		out->flags |= NZ_SOCKET_BOUND;
 	if (family == AF_INET6) {

@@ -240,7 +240,7 @@ struct task_struct {
 	unsigned long nivcsw;
 	u64 start_time;
 	unsigned int flags;
-	int on_cpu;
+	unsigned int on_cpu; /* u8 in 7.2; libbpf adjusts the size of a load only if it is unsigned */
 	struct list_head thread_node;
 	struct bpf_local_storage *bpf_storage;
 	int exit_state;
@@ -313,7 +313,7 @@ struct sock {
 	struct {
 		atomic_t rmem_alloc;
 	} sk_backlog;
-	u8 sk_userlocks;
+	u8 sk_userlocks : 4; /* a whole byte in later ones */
 	struct socket *sk_socket;
 	u16 sk_protocol;
 	u16 sk_type;
