@@ -10,63 +10,20 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-#include <nezuban/stalls.h>
+#include "watched.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 /* Names the records in the object's BTF, so that tests/skeleton can compare their layout with the C++ side's.
  */
 union {
+	struct nz_visit visit;
 	struct nz_stall stall;
 	struct nz_followed followed;
 	struct nz_spinner spinner;
 } records;
 
 #define NZ_ENOMEM 12
-
-/* Of one watched process. */
-struct watched {
-	u64 last_on;   /* jiffies when a thread of it got on or off a processor */
-	u64 proven;    /* a value of last_on at which all its threads were seen off their processors later */
-	u64 threshold; /* jiffies; 0: not watched for silence, only known for its threads */
-	u64 longest;   /* jiffies */
-	u32 followed;  /* threads of it in `followed` */
-	u32 counted;   /* threads of it in `spinners` */
-	u32 slots[NZ_STALL_SLOTS];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct watched);
-} watched SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, NZ_FOLLOWED);
-	__type(key, u32);
-	__type(value, struct nz_followed);
-} followed SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, NZ_SPINNERS);
-	__type(key, u32);
-	__type(value, struct nz_spinner);
-} spinners SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 64 << 10);
-} stalls SEC(".maps");
-
-const volatile __u64 tick_ns = 4000000; /* a jiffy */
-const volatile __u64 floor_ticks = 16;  /* NZ_STALL_FLOOR_MS */
-
-__u64 lost; /* records that found the ring full */
-struct nz_visit visit;
-__u64 visit_began, visit_last_on;
 
 static __always_inline bool tell(struct task_struct *task, u32 tid, u64 off_ns)
 {
@@ -107,11 +64,13 @@ static __always_inline bool another_runs(struct task_struct *task)
 	node = BPF_CORE_READ(group, thread_head.next);
 	for (i = 0; i <= MOST_THREADS; i++) {
 		struct task_struct *other;
+		u32 on_cpu = 0;
 
 		if (node == head)
 			return false;
 		other = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
-		if (BPF_CORE_READ(other, on_cpu))
+		bpf_core_read(&on_cpu, bpf_core_field_size(other->on_cpu), &other->on_cpu);
+		if (on_cpu)
 			return true;
 		node = BPF_CORE_READ(other, thread_node.next);
 	}
@@ -259,7 +218,8 @@ static __always_inline struct watched *begin_visit(struct task_struct *leader, u
 		of->threshold = threshold ? threshold : 1;
 		break;
 	case NZ_VISIT_UNCOUNT:
-		__sync_fetch_and_add(&of->counted, -1);
+		if (of->counted)
+			__sync_fetch_and_add(&of->counted, -1);
 		forget_if_unused(leader, of);
 		return 0;
 	case NZ_VISIT_FORGET:

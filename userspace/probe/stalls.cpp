@@ -1,9 +1,9 @@
 #include "probe/stalls.hpp"
 
 #include "probe/libbpf.hpp"
+#include "probe/visit.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -21,18 +21,6 @@
 namespace nezuban {
 
 namespace {
-
-struct Descriptor {
-    int number;
-    explicit Descriptor(int fd) : number(fd) {}
-    ~Descriptor() {
-        if (number >= 0) close(number);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    Descriptor(Descriptor&&) = delete;
-    Descriptor& operator=(Descriptor&&) = delete;
-};
 
 // The resolution of the kernel's coarse clocks is a jiffy, on every kernel and without a look at its configuration.
 std::uint64_t jiffy() {
@@ -54,10 +42,6 @@ Duration median(std::span<const std::uint32_t> slots) {
         if (below > 0 && 2 * below >= all) return std::chrono::milliseconds(std::uint64_t{2} << slot);
     }
     return {};
-}
-
-std::string describe(const Identity& process) {
-    return "process " + std::to_string(process.pid);
 }
 
 } // namespace
@@ -112,43 +96,16 @@ struct Stalls::State {
         if (watched.empty() && followed.empty()) bpf_link__destroy(std::exchange(switches, nullptr));
     }
 
-    // Runs over the threads of the process, in the kernel. What it found is in skeleton->bss->visit. About 20 µs.
-    // An error: ESRCH when nobody of that identity is there.
     Result<nz_visit> visit(const Identity& process, nz_visit_wish wish, Duration threshold = {},
                            const ThreadId& thread = {}) const {
-        nz_visit& asked = skeleton->bss->visit;
-        asked = {};
+        nz_visit asked{};
         asked.start_ns = process.start_ns;
         asked.pid = process.pid;
         asked.wish = wish;
         asked.threshold_ns = static_cast<std::uint64_t>(std::max<Duration::rep>(threshold.count(), 0));
         asked.tid = thread.tid;
         asked.thread_start_ns = thread.start_ns;
-        bpf_iter_link_info whom{};
-        whom.task.pid = process.pid;
-        LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &whom, .iter_info_len = sizeof(whom));
-        const Descriptor link(
-            bpf_link_create(bpf_program__fd(skeleton->progs.visit_process), 0, BPF_TRACE_ITER, &options));
-        if (link.number < 0) return failed("choosing the threads of " + describe(process), errno);
-        const Descriptor pass(bpf_iter_create(link.number));
-        if (pass.number < 0) return failed("looking at the threads of " + describe(process), errno);
-        std::array<char, 64> nothing{};
-        for (;;) {
-            const auto size = read(pass.number, nothing.data(), nothing.size());
-            if (size == 0) break;
-            if (size < 0 && errno != EAGAIN && errno != EINTR)
-                return failed("looking at the threads of " + describe(process), errno);
-        }
-        const nz_visit seen = asked;
-        if (seen.threads == 0 || seen.ended != 0) return failed(describe(process), ESRCH);
-        if (seen.error != 0) return failed("keeping account of " + describe(process), -seen.error);
-        if (thread.tid != 0 && seen.found == 0)
-            return failed("thread " + std::to_string(thread.tid) + " of " + describe(process), ESRCH);
-        return seen;
-    }
-
-    static std::unexpected<Error> failed(std::string what, int number) {
-        return fail(std::move(what) + ": " + std::strerror(number), number);
+        return visit_threads(bpf_program__fd(skeleton->progs.visit_process), asked, skeleton->bss->visit);
     }
 
     static int on_record(void* context, void* data, std::size_t size) {
@@ -172,6 +129,8 @@ Stalls& Stalls::operator=(Stalls&&) noexcept = default;
 
 Result<Stalls> Stalls::attach() {
     const LibbpfLog log;
+    if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, nullptr) != 1)
+        return fail("stall tracking needs task storage, which this kernel has not (since 5.11)", EOPNOTSUPP);
     auto state = std::make_unique<State>();
     if (state->load(true) != 0) {
         if (const int error = state->load(false); error != 0) return log.error("loading the stall tracking", -error);
@@ -183,7 +142,7 @@ Result<Stalls> Stalls::attach() {
     state->detach_if_unused();
     const Identity nobody{.pid = static_cast<std::uint32_t>(getpid())};
     if (const auto seen = state->visit(nobody, NZ_VISIT_LOOK); !seen && seen.error().number != ESRCH)
-        return std::unexpected(seen.error());
+        return std::unexpected(seen.error().in("stall tracking needs an iterator over one process (since 6.1)"));
     return Stalls(std::move(state));
 }
 

@@ -1,0 +1,68 @@
+#include "probe/visit.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+namespace nezuban {
+
+namespace {
+
+struct Descriptor {
+    int number;
+    explicit Descriptor(int fd) : number(fd) {}
+    ~Descriptor() {
+        if (number >= 0) close(number);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    Descriptor(Descriptor&&) = delete;
+    Descriptor& operator=(Descriptor&&) = delete;
+};
+
+std::unexpected<Error> failed(const std::string& what, int number) {
+    return fail(what + ": " + std::strerror(number), number);
+}
+
+Result<void> run_over(int program, std::uint32_t pid) {
+    bpf_iter_link_info whom{};
+    whom.task.pid = pid;
+    LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &whom, .iter_info_len = sizeof(whom));
+    const Descriptor link(bpf_link_create(program, 0, BPF_TRACE_ITER, &options));
+    if (link.number < 0) return failed("choosing the threads of process " + std::to_string(pid), errno);
+    const Descriptor pass(bpf_iter_create(link.number));
+    if (pass.number < 0) return failed("looking at the threads of process " + std::to_string(pid), errno);
+    std::array<char, 64> nothing{};
+    for (;;) {
+        const auto size = read(pass.number, nothing.data(), nothing.size());
+        if (size == 0) return {};
+        if (size < 0 && errno != EAGAIN && errno != EINTR)
+            return failed("looking at the threads of process " + std::to_string(pid), errno);
+    }
+}
+
+} // namespace
+
+Result<nz_visit> visit_threads(int program, const nz_visit& asked, nz_visit& mailbox) {
+    // Since 7.0 storage is allocated without waiting for any lock, and fails when another processor holds it.
+    constexpr int most_tries = 3;
+    nz_visit seen{};
+    for (int tries = 0; tries < most_tries; ++tries) {
+        mailbox = asked;
+        if (auto done = run_over(program, asked.pid); !done) return std::unexpected(done.error());
+        seen = mailbox;
+        if (seen.error != -ENOMEM) break;
+    }
+    const auto process = "process " + std::to_string(asked.pid);
+    if (seen.threads == 0 || seen.ended != 0) return failed(process, ESRCH);
+    if (seen.error != 0) return failed("keeping account of " + process, -seen.error);
+    if (asked.tid != 0 && seen.found == 0)
+        return failed("thread " + std::to_string(asked.tid) + " of " + process, ESRCH);
+    return seen;
+}
+
+} // namespace nezuban
