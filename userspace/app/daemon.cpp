@@ -24,6 +24,8 @@ constexpr int comparison_share = 1000;
 // it comes every few seconds; one that a threshold asks for comes when it is due.
 constexpr int scan_share = 100;
 constexpr Duration between_scans = 50ms;
+// Woken so late, at real-time priority, we were not run at all: stopped, or with the whole virtual machine.
+constexpr Duration longest_lateness = 5s;
 constexpr std::size_t beats_at_once = 256;
 constexpr Duration status_every = 10s;
 constexpr Duration retry_ready = 1s;
@@ -101,10 +103,12 @@ Result<int> Daemon::run() {
 }
 
 Result<void> Daemon::turn() {
+    const auto began = monotonic_now();
+    const auto due = busy_ || scanning_ || !signals_.empty() ? began : std::max(next_deadline(), began);
+    if (auto stepped = parts_.loop.step(due); !stepped) return stepped;
     const auto now = monotonic_now();
-    if (auto stepped = parts_.loop.step(busy_ || scanning_ || !signals_.empty() ? now : next_deadline()); !stepped)
-        return stepped;
-    on_timers(monotonic_now());
+    if (now - due > longest_lateness) paused_ = std::pair(due, now);
+    on_timers(now);
     observe();
     send_signals();
     scan();
@@ -127,7 +131,7 @@ void Daemon::scan() {
     scanned_ = now_;
     auto wish = parts_.engine.scan_wish();
     if (!wish.any()) return;
-    waits_.begin(std::move(wish));
+    waits_.begin(std::move(wish), std::exchange(paused_, std::nullopt));
     scanning_ = true;
 }
 

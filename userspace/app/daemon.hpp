@@ -93,10 +93,11 @@ private:
     std::unique_ptr<Server> server_;
     WaitObserver waits_;
     std::optional<NotifySocket> notify_;
-    Time scan_at_{};             // the next regular wait scan
-    Time scanned_{};             // the last one began
-    bool scanning_ = false;      // it has more to do at once
-    std::deque<Signal> signals_; // to be sent
+    Time scan_at_{};                              // the next regular wait scan
+    Time scanned_{};                              // the last one began
+    bool scanning_ = false;                       // it has more to do at once
+    std::optional<std::pair<Time, Time>> paused_; // we did not run, since the last scan
+    std::deque<Signal> signals_;                  // to be sent
     Latency latency_;
     Time started_;
     Time now_;                     // never goes back, whatever the stamps of two processors say

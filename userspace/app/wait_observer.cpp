@@ -38,9 +38,9 @@ WaitObserver::~WaitObserver() {
     if (stalls_) loop_.forget(stalls_->descriptor());
 }
 
-void WaitObserver::begin(ScanWish wish) {
+void WaitObserver::begin(ScanWish wish, std::optional<std::pair<Time, Time>> paused) {
     wish_ = std::move(wish);
-    scan_ = {.began = monotonic_now()};
+    scan_ = {.began = monotonic_now(), .paused = paused};
     spent_ = Duration::zero();
     phase_ = Phase::threads;
     if (!waits_) return complete(); // heartbeats need no kernel program

@@ -45,8 +45,8 @@ public:
         return missing_;
     }
 
-    // Begins a scan; not while one is under way.
-    void begin(ScanWish wish);
+    // Begins a scan; not while one is under way. paused: see WaitScan.
+    void begin(ScanWish wish, std::optional<std::pair<Time, Time>> paused);
     [[nodiscard]] bool under_way() const {
         return phase_ != Phase::idle;
     }

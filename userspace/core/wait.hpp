@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nezuban {
@@ -147,6 +148,9 @@ struct WaitScan {
     std::vector<FileBeat> beats;
     bool sockets_seen = false; // false: they were not looked at this time
     Time began;
+    // Time since the last scan in which we did not run, so perhaps nothing could: a paused virtual machine, or we were
+    // stopped ourselves.
+    std::optional<std::pair<Time, Time>> paused;
     bool complete = true; // false: nothing may be concluded from absence
 };
 

@@ -11,9 +11,6 @@ namespace {
 
 // Two looks at a cycle so far apart prove that nobody in it moved.
 constexpr Duration confirmation = 200ms;
-// The regular scan comes every second, on a host of 20,000 processes every few. Nobody scans for longer than this only
-// if nobody ran: a paused virtual machine, or we were stopped ourselves.
-constexpr Duration longest_pause = 15s;
 
 void earlier(std::optional<Time>& time, Time other) {
     if (!time || other < *time) time = other;
@@ -29,8 +26,7 @@ struct Hangs::Portion {
 
 std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::unique_ptr<Watch>>& watches, Turn& turn) {
     const auto now = turn.now;
-    if (last_scan_ && now - *last_scan_ > longest_pause) memory_.gap(*last_scan_, now);
-    last_scan_ = now;
+    if (scan.paused) memory_.gap(scan.paused->first, scan.paused->second);
     memory_.take(scan, now);
     const WaitGraph graph(memory_.threads());
     strangers_ = graph.strangers();

@@ -43,7 +43,6 @@ private:
     std::set<Watch*> hung_; // with findings
     std::optional<Time> next_scan_;
     std::vector<std::uint32_t> strangers_;
-    std::optional<Time> last_scan_;
 };
 
 } // namespace nezuban
