@@ -16,6 +16,7 @@ namespace {
 constexpr const char* examples = R"(Examples:
   nezuban check -c mail.toml             what is wrong with a configuration
   nezuban match -c mail.toml             whom its rules would watch, right now
+  nezuban explain 4711                   is it hung, and on what?
   nezuban status                         is everything within its numbers and moving?
   nezuban health scanner --style=nagios  the same for a monitoring system, as an exit code
   nezuban events -n 20                   what happened last
@@ -133,6 +134,11 @@ std::shared_ptr<CLI::App> make_command_line(Options& options) {
     verb("check", "validate a configuration and print all its problems");
     add_names(verb("match", "which processes each rule means right now, and why"), options, "RULE",
               "rules; none: all of them");
+    auto& explain = verb("explain", "why a process is or isn't moving: hung, idle, moving, and on what it waits");
+    explain.add_option("TARGET", options.target, "the number of a process or thread, or a rule")
+        ->type_name("")
+        ->required();
+    explain.add_flag("--stacks", options.stacks, "kernel stacks of all threads, not only of those that hang");
     add_names(verb("status", "rules, groups, counts, restart budgets: a line each"), options, "NAME",
               "rules or groups; none: all of them");
     auto& health = verb("health", "an exit code and a line for a cluster or a monitoring system");

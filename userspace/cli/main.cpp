@@ -2,6 +2,7 @@
 
 #include "app/doctor.hpp"
 #include "app/examiner.hpp"
+#include "app/explain.hpp"
 #include "app/match.hpp"
 #include "app/record.hpp"
 #include "app/run.hpp"
@@ -36,6 +37,15 @@ int doctor(const Options& options) {
     return run_doctor(wanted, std::cout, std::cerr);
 }
 
+int explain(const Options& options) {
+    return run_explain({.config = options.config,
+                        .socket = daemon_of(options).socket,
+                        .target = options.target,
+                        .json = options.json,
+                        .stacks = options.stacks},
+                       std::cout, std::cerr);
+}
+
 int dispatch(const Options& options) {
     const std::string_view verb = options.verb;
     for (const auto& [name, asked] : socket_verbs)
@@ -45,7 +55,7 @@ int dispatch(const Options& options) {
     if (verb == "match")
         return run_match({.config = options.config, .rules = options.names, .json = options.json}, std::cout,
                          std::cerr);
-    if (verb == "explain") return run_explain(options, std::cout, std::cerr);
+    if (verb == "explain") return explain(options);
     if (verb == "health") return run_health(options, std::cout);
     if (verb == "events") return run_events(options, std::cout, std::cerr);
     if (verb == "record") return run_record({.file = options.file, .hold = options.hold}, std::cerr);

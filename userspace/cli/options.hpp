@@ -23,6 +23,8 @@ struct Options {
     HealthStyle style = HealthStyle::clusterpro; // health
     std::optional<Duration> hold;                // --for: pause, record, doctor
     std::string file;                            // record, replay
+    std::string target;                          // explain
+    bool stacks = false;                         // explain
     bool follow = false;                         // events, like the rest
     std::string since;                           // a date or a duration
     std::string rule;

@@ -1,0 +1,151 @@
+#include "app/explain_look.hpp"
+
+#include "app/complete.hpp"
+#include "app/examiner_wire.hpp"
+#include "core/scan_wish.hpp"
+#include "core/spec.hpp"
+#include "io/clock.hpp"
+#include "io/errand.hpp"
+#include "io/syscall_names.hpp"
+#include "probe/waits.hpp"
+#include "report/wire.hpp"
+#include "rules/wait_graph.hpp"
+
+#include <algorithm>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+namespace nezuban {
+
+namespace {
+
+// Long enough for whoever has anything to do to get a processor, on a busy host too.
+constexpr Duration between_looks = 60ms;
+// Memory that is there is read in microseconds; that of a dead disk never.
+constexpr Duration patience = 250ms;
+// Of a socket that half the host has inherited, not everybody need be looked at.
+constexpr std::size_t most_holders = 64;
+
+using Pids = std::unordered_set<std::uint32_t>;
+
+struct Look {
+    WaitScan scan;
+    Time now;
+};
+
+Result<Look> look(Waits& waits, const ScanWish& wish) {
+    Look seen;
+    seen.scan.began = monotonic_now();
+    if (auto begun = waits.begin_threads(wish); !begun) return std::unexpected(begun.error());
+    for (bool more = true; more;) {
+        auto read = waits.read_threads([&](ThreadWait wait) {
+            if (wait.syscall) wait.syscall->name = syscall_name(wait.syscall->number, wait.syscall->compat);
+            seen.scan.threads.push_back(std::move(wait));
+        });
+        if (!read) return std::unexpected(read.error());
+        more = *read;
+    }
+    seen.now = monotonic_now();
+    if (auto begun = waits.begin_sockets(); !begun) return std::unexpected(begun.error());
+    for (bool more = true; more;) {
+        auto read = waits.read_sockets([&](SocketQueue queue) { seen.scan.sockets.push_back(std::move(queue)); });
+        if (!read) return std::unexpected(read.error());
+        more = *read;
+    }
+    seen.scan.sockets_seen = true;
+    return seen;
+}
+
+// In a child: first those that were asked for, so that nobody else's dead disk stands between us and them.
+Result<Errand> send_examiner(const WaitScan& scan, const Pids& ours, const std::set<std::uint32_t>& not_these) {
+    return Errand::send([&](const Errand::Say& say) {
+        for (const bool own : {true, false}) {
+            std::vector<Question> questions;
+            for (std::uint32_t i = 0; i < scan.threads.size(); ++i) {
+                const auto& wait = scan.threads[i];
+                if (ours.contains(wait.process.pid) == own && !not_these.contains(wait.process.pid)
+                    && worth_a_look(wait))
+                    questions.push_back({.index = i, .thread = wait});
+            }
+            examine(std::move(questions),
+                    {.before = [&](std::uint32_t pid) { say(examiner_wire::encode(pid, examiner_wire::Go{})); },
+                     .found = [&](Answer answer) { say(examiner_wire::encode(0, std::move(answer))); }});
+        }
+    });
+}
+
+// What came back, put into the scan. Who was being looked at when time ran out is remembered.
+void take_answers(Errand& examiner, Time deadline, WaitScan& scan, std::set<std::uint32_t>& unreadable) {
+    const auto brought = examiner.wait(deadline);
+    wire::Frames frames;
+    frames.add(brought.text);
+    std::uint32_t at = 0;
+    while (const auto frame = frames.next()) {
+        auto message = examiner_wire::decode(*frame);
+        if (!message) break;
+        if (std::holds_alternative<examiner_wire::Go>(message->part)) at = static_cast<std::uint32_t>(message->round);
+        auto* answer = std::get_if<Answer>(&message->part);
+        if (answer == nullptr || answer->index >= scan.threads.size()) continue;
+        auto& thread = scan.threads[answer->index];
+        thread.lock = answer->lock;
+        thread.object = std::move(answer->object);
+    }
+    if (!brought.whole && at != 0) unreadable.insert(at);
+}
+
+// Only sockets of these, with all who share them.
+void keep_sockets_of(const Pids& ours, WaitScan& scan) {
+    std::set<HangMemory::SocketKey> theirs;
+    for (const auto& queue : scan.sockets)
+        if (ours.contains(queue.owner.pid)) theirs.emplace(queue.network_namespace, queue.inode);
+    std::erase_if(scan.sockets,
+                  [&](const SocketQueue& queue) { return !theirs.contains({queue.network_namespace, queue.inode}); });
+    // What the process that was asked for holds is told of it, not of who happens to come first.
+    std::ranges::stable_partition(scan.sockets,
+                                  [&](const SocketQueue& queue) { return ours.contains(queue.owner.pid); });
+}
+
+Result<void> complete(Look& look, const Pids& ours, std::set<std::uint32_t>& unreadable,
+                      const std::function<void()>& meanwhile) {
+    keep_sockets_of(ours, look.scan);
+    const auto deadline = monotonic_now() + patience;
+    auto examiner = send_examiner(look.scan, ours, unreadable);
+    if (!examiner) return std::unexpected(examiner.error());
+    meanwhile();
+    take_answers(*examiner, deadline, look.scan, unreadable);
+    return {};
+}
+
+} // namespace
+
+Result<TwoLooks> look_twice(const std::vector<std::uint32_t>& pids, const std::function<void()>& meanwhile) {
+    auto waits = Waits::load();
+    if (!waits) return std::unexpected(waits.error());
+    const Pids ours(pids.begin(), pids.end());
+    TwoLooks looks;
+    ScanWish wish{.locks = true, .sockets = true, .processes = pids};
+
+    auto first = look(*waits, wish);
+    if (!first) return std::unexpected(first.error());
+    if (auto done = complete(*first, ours, looks.unreadable, meanwhile); !done) return std::unexpected(done.error());
+    looks.memory.take(first->scan, first->now);
+
+    wish.threads = WaitGraph(looks.memory.threads()).strangers();
+    for (const auto& [key, socket] : looks.memory.sockets()) {
+        if (socket.holders.size() > most_holders) continue;
+        for (const auto& holder : socket.holders)
+            if (!ours.contains(holder.owner.pid)) wish.processes.push_back(holder.owner.pid);
+    }
+    // Whoever is looked at needs the time to have moved in.
+    std::this_thread::sleep_for(std::max(first->now + between_looks - monotonic_now(), Duration::zero()));
+    auto second = look(*waits, wish);
+    if (!second) return std::unexpected(second.error());
+    if (auto done = complete(*second, ours, looks.unreadable, [] {}); !done) return std::unexpected(done.error());
+    looks.memory.take(second->scan, second->now);
+    looks.between = second->now - first->now;
+    looks.now = second->now;
+    return looks;
+}
+
+} // namespace nezuban

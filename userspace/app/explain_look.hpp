@@ -1,0 +1,27 @@
+// Two looks at some processes, a moment apart: what a proof needs, and no more.
+#pragma once
+
+#include "core/result.hpp"
+#include "core/time.hpp"
+#include "rules/hang_memory.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <vector>
+
+namespace nezuban {
+
+struct TwoLooks {
+    HangMemory memory; // of the processes, of all who wait for locks, and of who holds what these wait for
+    std::set<std::uint32_t> unreadable; // processes of which memory or descriptors could not be looked at in time
+    Duration between{};
+    Time now; // of the second look
+};
+
+// pids: of processes; who is gone by then is not in the memory. meanwhile: called between the looks, which are at least
+// 60 ms apart; longer when it takes longer.
+[[nodiscard]] Result<TwoLooks> look_twice(const std::vector<std::uint32_t>& pids,
+                                          const std::function<void()>& meanwhile);
+
+} // namespace nezuban

@@ -1,0 +1,43 @@
+// A look that may block for ever, sent out in a child: whatever it runs into, we come back.
+#pragma once
+
+#include "core/result.hpp"
+#include "core/time.hpp"
+#include "io/fd.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace nezuban {
+
+class Errand {
+public:
+    using Say = std::function<void(std::string_view)>;
+
+    // Forks; the child calls work, which says what it finds as it finds it, and ends. Only from a process with one
+    // thread.
+    static Result<Errand> send(const std::function<void(const Say&)>& work);
+    // Kills the child if it is still at it. One in D dies when it can: init reaps it then.
+    ~Errand();
+    Errand(Errand&&) noexcept;
+    Errand& operator=(Errand&&) noexcept;
+
+    // What was said until its end, or the deadline.
+    struct Brought {
+        std::string text;
+        bool whole = false; // it came to its end
+    };
+    Brought wait(Time deadline);
+
+private:
+    Errand(std::uint32_t child, Fd pipe) : child_(child), pipe_(std::move(pipe)) {}
+    void end();
+
+    std::uint32_t child_ = 0;
+    Fd pipe_;
+};
+
+} // namespace nezuban
