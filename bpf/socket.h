@@ -67,6 +67,35 @@ static __always_inline u64 mark_buffer(struct sk_buff *buffer, const void *data)
 	return stir(stir(hash, bytes[0]), bytes[1]);
 }
 
+/*
+ * What is alone in the queue of a Unix socket, read, and followed by the same words again, looks as if nobody
+ * had ever taken it: it lies at the same address (198 of 199 scans), and Unix sockets count nothing that they
+ * give. So whoever frees a buffer that was seen in such a place says so here. That costs something for each
+ * buffer of the machine: user space attaches it while a scan sees one for the second time.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u64);
+	__type(value, u64); /* how often it was freed */
+} lonely SEC(".maps");
+
+/* In this pass, those that were lonely in an earlier one; user space starts each at 0. */
+__u32 doubtful;
+
+static __always_inline u64 freed_so_often(struct sk_buff *buffer)
+{
+	u64 key = (u64)buffer, none = 0;
+	u64 *freed = bpf_map_lookup_elem(&lonely, &key);
+
+	if (!freed) {
+		bpf_map_update_elem(&lonely, &key, &none, BPF_ANY);
+		return 0;
+	}
+	doubtful++;
+	return *freed;
+}
+
 static __always_inline void read_addresses(struct nz_socket *out, struct sock *sk, u32 family)
 {
 	u32 locks;
@@ -212,6 +241,8 @@ static __always_inline bool read_unix(struct nz_socket *out, struct sock *sk, u3
 	if (BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN)
 		out->flags |= NZ_SOCKET_PEER_CLOSED;
 	out->mark = stir(mark_buffer(head, BPF_CORE_READ(head, data)), consumed_of(head));
+	if (BPF_CORE_READ(sk, sk_receive_queue.qlen) == 1)
+		out->mark = stir(out->mark, freed_so_often(head));
 	return true;
 }
 

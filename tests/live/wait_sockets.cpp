@@ -336,6 +336,34 @@ TEST_CASE("Unix datagrams and packets are told, also empty ones; a pair without 
     }
 }
 
+TEST_CASE("the same word, read each time and sent again, is no queue that stands still") {
+    NEEDS_BPF();
+    Scanner scanner;
+    for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
+        INFO(type);
+        int ends[2];
+        checked(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), "socketpair");
+        const Fd reader(ends[0]);
+        const Fd writer(ends[1]);
+        std::vector<std::uint64_t> marks;
+        for (int round = 0; round < 30; ++round) {
+            say(writer, "ping");
+            marks.push_back(scanner.await_socket(self, at(reader)).mark);
+            CHECK(hear(reader, 10) == "ping");
+        }
+        // Once is borne: that is how it becomes worth a watch.
+        int same = 0;
+        for (std::size_t round = 1; round < marks.size(); ++round)
+            same += marks[round] == marks[round - 1] ? 1 : 0;
+        CHECK(same <= 1);
+
+        say(writer, "ping");
+        const auto mark = scanner.await_socket(self, at(reader)).mark;
+        for (int round = 0; round < 5; ++round)
+            CHECK(scanner.await_socket(self, at(reader)).mark == mark);
+    }
+}
+
 TEST_CASE("addresses of IPv6, and IPv4 that came through it") {
     NEEDS_BPF();
     Scanner scanner;

@@ -30,6 +30,7 @@ constexpr std::size_t seq_buffer = 8UL * 4096UL;
 constexpr std::uint32_t threads_a_read = 300;
 // When a disk is gone, thousands are in D in the same place: naming the frames of all would take most of a second.
 constexpr std::uint32_t stacks_a_pass = 256;
+constexpr int quiet_passes = 60;
 constexpr std::uint32_t files_a_read = 600;
 
 // One pass of an iterator.
@@ -101,6 +102,7 @@ struct Waits::State {
     Pass thread_pass;
     Pass socket_pass;
     SocketPass seen;
+    int quiet = 0; // passes since one saw a doubtful queue
 
     State() = default;
     State(const State&) = delete;
@@ -124,9 +126,18 @@ struct Waits::State {
         const LibbpfLog log;
         sockets = sockets_bpf__open_and_load();
         if (sockets == nullptr) return log.error("loading the socket scan", errno);
-        if (const int error = sockets_bpf__attach(sockets); error != 0)
-            return log.error("attaching the socket scan", -error);
+        sockets->links.scan_sockets = bpf_program__attach(sockets->progs.scan_sockets);
+        if (sockets->links.scan_sockets == nullptr) return log.error("attaching the socket scan", errno);
         return {};
+    }
+    // Watches what is freed for as long as some queue could be taken for one that it isn't, and a while longer: to
+    // attach takes half a millisecond, but up to 17 soon after a detach. If it can't be attached, such a queue seems
+    // stuck as long as the very same words come again and again, one at a time.
+    void watch_frees(bool doubtful) {
+        auto*& link = sockets->links.handle_consume;
+        quiet = doubtful ? 0 : quiet + 1;
+        if (doubtful && link == nullptr) link = bpf_program__attach(sockets->progs.handle_consume);
+        if (quiet >= quiet_passes && link != nullptr) bpf_link__destroy(std::exchange(link, nullptr));
     }
     [[nodiscard]] bool wanted(const ToldThread& told) const {
         if ((told.why & ~static_cast<std::uint32_t>(NZ_WAIT_ASKED)) != 0) return true;
@@ -173,6 +184,7 @@ Result<bool> Waits::read_threads(const std::function<void(ThreadWait)>& sink) {
 Result<void> Waits::begin_sockets() {
     if (!state_->no_sockets.empty()) return fail(state_->no_sockets);
     state_->seen = {};
+    state_->sockets->bss->doubtful = 0;
     state_->sockets->bss->work = files_a_read;
     return state_->socket_pass.begin(state_->sockets->links.scan_sockets, "the socket scan");
 }
@@ -183,6 +195,7 @@ Result<bool> Waits::read_sockets(const std::function<void(SocketQueue)>& sink) {
     const auto slice = state_->socket_pass.read_slice("the socket scan");
     if (!slice) return std::unexpected(slice.error());
     if (!*slice) {
+        state_->watch_frees(state_->sockets->bss->doubtful > 0);
         state_->seen.finish(sink);
         return false;
     }
