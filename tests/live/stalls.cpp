@@ -146,6 +146,41 @@ TEST_CASE("two threads that take turns are no stall of their process, though eac
     CHECK(told.empty());
 }
 
+TEST_CASE("of a process with too many threads to look at in a switch, a stall is told if it was seen while it lasted") {
+    NEEDS_BPF();
+    auto stalls = must(Stalls::attach());
+    auto ticker = start_program("nzticker", {"--idle", "200"});
+    const auto process = identity_of(ticker.pid());
+    REQUIRE(stalls.watch(process, 200ms));
+
+    ticker.send("pause 1000");
+    REQUIRE(becomes([&] { return stalls.silence_of(process)->silent >= 100ms; }));
+    const Duration paused = std::chrono::microseconds(number_in(ticker.read_line(), "us"));
+
+    const auto told = told_until_now(stalls);
+    REQUIRE_FALSE(told.empty());
+    CHECK(told[0].off_cpu >= 1s - rounding);
+    CHECK(told[0].off_cpu <= paused + rounding);
+}
+
+TEST_CASE(
+    "a process is watched on when its leader has ended, and when another of its threads becomes another program") {
+    NEEDS_BPF();
+    auto stalls = must(Stalls::attach());
+    auto idle = start_program("nzidle");
+    const auto process = identity_of(idle.pid());
+    REQUIRE(stalls.watch(process, 1s));
+
+    idle.ask("thread-exit");
+    CHECK(becomes([&] { return stalls.silence_of(process)->silent >= 100ms; }));
+
+    idle.ask("exec " + program("nzidle") + " --name nzexeced");
+    const auto now_watched = must(stalls.silences());
+    REQUIRE(now_watched.size() == 1);
+    CHECK(now_watched[0].process == process);
+    CHECK(becomes([&] { return stalls.silence_of(process)->silent >= 100ms; }));
+}
+
 TEST_CASE("a process that waits is silent, and one that spins is not, however long it keeps its processor") {
     NEEDS_BPF();
     auto stalls = must(Stalls::attach());
@@ -241,8 +276,7 @@ TEST_CASE("the system calls of a thread are counted: none while it spins, some w
     REQUIRE(becomes([&] { return Clock::now() - begin > 100ms; }));
     const auto while_spinning = stalls.syscalls_of(thread);
     REQUIRE(while_spinning.has_value());
-    // It may have been on its way out of the call with which it said that it spins.
-    CHECK(*while_spinning == 0);
+    CHECK(*while_spinning == 0); // the one with which it said that it spins had begun before
 
     ticker.signal(SIGUSR1);
     ticker.read_line();

@@ -1,9 +1,10 @@
 // A process that normally ticks, and does what it is told to between two ticks.
 //
-//   nzticker [--every MS] [--pair]
+//   nzticker [--every MS] [--pair] [--idle N]
 //
 //   --every MS  a tick each so many milliseconds (20)
 //   --pair      two threads take turns: each ticks half as often, the process as often
+//   --idle N    so many more threads (at most 1,000), which do nothing
 //
 // Commands, one a line; each is answered by one line:
 //   pause MS (no thread ticks)   longest (the longest time without a tick until now, pauses apart, by its own clock)
@@ -12,6 +13,7 @@
 // It ends with standard input.
 #include "nz.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <ctime>
 
@@ -19,6 +21,8 @@
 #include <pthread.h>
 
 namespace {
+
+constexpr long most_idle = 1000;
 
 std::atomic<long long> last_sign{0}; // of life, of either thread
 std::atomic<long long> longest{0};
@@ -54,6 +58,11 @@ void sleep_ms(long ms) {
         sign_of_life();
         pthread_mutex_unlock(&turn);
     }
+}
+
+[[noreturn]] void* do_nothing(void* /*unused*/) {
+    for (;;)
+        pause();
 }
 
 void pause_for(long ms) {
@@ -107,10 +116,12 @@ void serve(long every) {
 int main(int argc, char** argv) {
     long every = 20;
     bool pair = false;
+    long idle = 0;
     for (int at = 1; at < argc; ++at) {
         const std::string word = argv[at];
         if (word == "--every" && at + 1 < argc) every = nz::number_or_usage(argv[++at], "--every MS");
         if (word == "--pair") pair = true;
+        if (word == "--idle" && at + 1 < argc) idle = nz::number_or_usage(argv[++at], "--idle N");
     }
     nz::die_with(getppid());
     nz::live_at_most(nz::default_life_s);
@@ -122,6 +133,10 @@ int main(int argc, char** argv) {
         pthread_t thread{};
         if (pthread_create(&thread, nullptr, tick_beside, &each) != 0) nz::give_up("pthread_create");
         sleep_ms(every);
+    }
+    for (long each_idle = 0; each_idle < std::min(idle, most_idle); ++each_idle) {
+        pthread_t thread{};
+        if (pthread_create(&thread, nullptr, do_nothing, nullptr) != 0) nz::give_up("pthread_create");
     }
     nz::say(R"({"event": "ready", "pid": %d})", getpid());
     serve(each);

@@ -9,7 +9,9 @@
 #include <ctime>
 #include <map>
 #include <numeric>
+#include <set>
 #include <span>
+#include <tuple>
 #include <utility>
 
 #include <bpf/bpf.h>
@@ -52,7 +54,7 @@ struct Stalls::State {
     bpf_link* switches = nullptr; // while somebody is watched or followed
     bpf_link* syscalls = nullptr; // while they are counted
     std::map<Identity, Duration> watched;
-    std::map<std::uint32_t, Identity> followed; // by tid
+    std::set<std::uint32_t> followed; // tids
     std::vector<ThreadId> counted;
 
     // Of the drain under way.
@@ -108,13 +110,26 @@ struct Stalls::State {
         return visit_threads(bpf_program__fd(skeleton->progs.visit_process), asked, skeleton->bss->visit);
     }
 
+    // In the kernel; it may have been followed again since it was told.
+    [[nodiscard]] bool is_followed(std::uint32_t tid) const {
+        nz_followed entry{};
+        return bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.followed), &tid, &entry) == 0;
+    }
+    // Whoever isn't watched and of whom no thread is followed or counted costs nothing again. It may be gone already.
+    void release(const Identity& process) const {
+        if (!watched.contains(process)) std::ignore = visit(process, NZ_VISIT_FORGET);
+    }
+
     static int on_record(void* context, void* data, std::size_t size) {
         auto* self = static_cast<State*>(context);
         if (size >= sizeof(nz_stall)) {
             nz_stall stall{};
             std::memcpy(&stall, data, sizeof(stall));
             const Identity process{.pid = stall.pid, .start_ns = stall.start_ns};
-            if (stall.tid != 0 && self->followed.erase(stall.tid) != 0) self->followed_no_more.push_back(process);
+            if (stall.tid != 0 && !self->is_followed(stall.tid)) {
+                self->followed.erase(stall.tid);
+                self->followed_no_more.push_back(process);
+            }
             (*self->sink)({Time(nanoseconds(stall.time_ns)),
                            Stalled{.process = process, .tid = stall.tid, .off_cpu = nanoseconds(stall.off_ns)}});
         }
@@ -154,10 +169,8 @@ std::size_t Stalls::drain(std::size_t most, const std::function<void(Stamped)>& 
     state_->sink = &sink;
     state_->left = most;
     ring_buffer__consume(state_->ring);
-    // Who isn't watched and of whom nobody is followed any more costs nothing again.
-    for (const auto& process : std::exchange(state_->followed_no_more, {})) {
-        if (!state_->watched.contains(process)) (void)state_->visit(process, NZ_VISIT_FORGET);
-    }
+    for (const auto& process : std::exchange(state_->followed_no_more, {}))
+        state_->release(process);
     state_->detach_if_unused();
     return most - state_->left;
 }
@@ -182,7 +195,10 @@ Result<void> Stalls::forget(const Identity& process) {
 Result<void> Stalls::follow(const Identity& process, const ThreadId& thread) {
     if (auto attached = state_->attach_to_switches(); !attached) return attached;
     auto seen = state_->visit(process, NZ_VISIT_FOLLOW, {}, thread);
-    if (seen) state_->followed[thread.tid] = process;
+    if (seen)
+        state_->followed.insert(thread.tid);
+    else
+        state_->release(process);
     state_->detach_if_unused();
     if (!seen) return std::unexpected(seen.error());
     return {};
@@ -198,7 +214,10 @@ Result<void> Stalls::count_syscalls(const Identity& process, const ThreadId& thr
         if (state_->syscalls == nullptr) return log.error("attaching to system calls", errno);
     }
     auto seen = state_->visit(process, NZ_VISIT_COUNT, {}, thread);
-    if (seen) state_->counted.push_back(thread);
+    if (seen)
+        state_->counted.push_back(thread);
+    else
+        state_->release(process);
     if (state_->counted.empty()) bpf_link__destroy(std::exchange(state_->syscalls, nullptr));
     if (!seen) return std::unexpected(seen.error());
     return {};
@@ -215,7 +234,7 @@ std::optional<std::uint64_t> Stalls::syscalls_of(const ThreadId& thread) const {
 void Stalls::stop_counting(const Identity& process, const ThreadId& thread) {
     if (std::erase(state_->counted, thread) == 0) return;
     if (syscalls_of(thread)) bpf_map_delete_elem(bpf_map__fd(state_->skeleton->maps.spinners), &thread.tid);
-    (void)state_->visit(process, NZ_VISIT_UNCOUNT);
+    std::ignore = state_->visit(process, NZ_VISIT_UNCOUNT); // it may be gone, and what was kept of it as well
     if (state_->counted.empty()) bpf_link__destroy(std::exchange(state_->syscalls, nullptr));
 }
 

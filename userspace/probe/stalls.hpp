@@ -46,7 +46,8 @@ public:
     [[nodiscard]] std::optional<std::uint64_t> syscalls_of(const ThreadId& thread) const; // since it is counted
     void stop_counting(const Identity& process, const ThreadId& thread);
 
-    // How long each watched process (that is still there) has been silent, and its record.
+    // How long each watched process (that is still there) has been silent, and its record. What is shorter than 64 ms
+    // counts as no silence at all, and jiffies are counted: 4 ms or so. Some 5 µs a process.
     Result<std::vector<Silence>> silences();
     [[nodiscard]] std::optional<Silence> silence_of(const Identity& process) const;
 

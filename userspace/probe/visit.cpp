@@ -31,7 +31,10 @@ std::unexpected<Error> failed(const std::string& what, int number) {
 Result<void> run_over(int program, std::uint32_t pid) {
     bpf_iter_link_info whom{};
     whom.task.pid = pid;
-    LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &whom, .iter_info_len = sizeof(whom));
+    bpf_link_create_opts options{};
+    options.sz = sizeof(options);
+    options.iter_info = &whom;
+    options.iter_info_len = sizeof(whom);
     const Descriptor link(bpf_link_create(program, 0, BPF_TRACE_ITER, &options));
     if (link.number < 0) return failed("choosing the threads of process " + std::to_string(pid), errno);
     const Descriptor pass(bpf_iter_create(link.number));
