@@ -48,8 +48,10 @@ std::string to_json(const Incident& incident, const ClockPair& clocks) {
 std::string to_text(const Incident& incident) {
     std::string text = incident.rule.empty() ? std::string() : incident.rule + ": ";
     text += fmt::format("{}: {}", name_of(incident.happening), incident.reason);
+    // The sentence about a hang holds its evidence, but for what is longer than a sentence.
+    const bool told = incident.happening == Happening::hang || incident.happening == Happening::recovered;
     for (const auto& fact : incident.evidence)
-        text += fmt::format("; {}: {}", fact.key, text_of(fact));
+        if (!told || fact.key.ends_with("stack")) text += fmt::format("; {}: {}", fact.key, text_of(fact));
     for (char& byte : text) {
         // Whoever names a process must not be able to write lines of the log, or to a terminal.
         if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F) byte = '?';

@@ -54,9 +54,10 @@ void find_lock_waits(const HangScene& scene, HangFindings& out) {
     for (const auto* seen : scene.threads) {
         const auto& wait = seen->last;
         if (!wait.lock || wait.frozen || wait.lock->kind == LockKind::join) continue;
+        // Where the cause has its finding already, that says how many wait for it.
+        if (scene.spec.deadlock && scene.graph.may_be_deadlock(wait.thread.tid)) continue;
         const auto root = scene.graph.root_of(wait.thread.tid);
-        // The cause has its finding already, and says how many wait for it.
-        if (root != 0 && (scene.graph.in_cycle(root) || told_already(out, root))) continue;
+        if (root != 0 && told_already(out, root)) continue;
         if (!lasted(scene, seen->since, *scene.spec.lock_wait, out)) continue;
         auto& jam = jams[root != 0 ? fmt::format("tid {}", root)
                                    : fmt::format("{:#x} of {}", wait.lock->address, wait.process.pid)];

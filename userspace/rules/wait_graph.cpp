@@ -42,6 +42,7 @@ void WaitGraph::find_cycles() {
         if (!std::ranges::all_of(cycle, [&](std::uint32_t tid) { return forever(threads_.at(tid).last); })) continue;
         if (!std::ranges::all_of(cycle, [&](std::uint32_t tid) { return threads_.at(tid).lock_scans >= 2; })) {
             unconfirmed_ = true;
+            unproven_.insert(cycle.begin(), cycle.end());
             continue;
         }
         std::ranges::rotate(cycle, std::ranges::min_element(cycle));
@@ -86,6 +87,11 @@ std::vector<std::uint32_t> WaitGraph::waiting_for(std::uint32_t root) const {
         if (to == root) tids.push_back(tid);
     }
     return tids;
+}
+
+bool WaitGraph::may_be_deadlock(std::uint32_t tid) const {
+    const auto ends_in = [&](std::uint32_t one) { return members_.contains(one) || unproven_.contains(one); };
+    return ends_in(tid) || ends_in(root_of(tid));
 }
 
 bool WaitGraph::in_cycle(std::uint32_t tid) const {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <vector>
 
 namespace nezuban {
@@ -29,6 +30,8 @@ public:
     // Those whose chain ends there, without it and without the members of the cycle itself.
     [[nodiscard]] std::vector<std::uint32_t> waiting_for(std::uint32_t root) const;
     [[nodiscard]] bool in_cycle(std::uint32_t tid) const;
+    // Of a cycle or behind one, be it proven or to be confirmed by the next look.
+    [[nodiscard]] bool may_be_deadlock(std::uint32_t tid) const;
     // Owners of locks that no scan has told of yet.
     [[nodiscard]] std::vector<std::uint32_t> strangers() const;
 
@@ -41,6 +44,7 @@ private:
     std::vector<std::vector<std::uint32_t>> cycles_;
     std::map<std::uint32_t, std::uint32_t> roots_;   // waiting tid -> root
     std::map<std::uint32_t, std::uint32_t> members_; // tid in a cycle -> its first thread
+    std::set<std::uint32_t> unproven_;               // tids of a cycle that was seen once
     bool unconfirmed_ = false;
 };
 

@@ -149,6 +149,22 @@ TEST_CASE("lock waits with a cause that is no finding itself are one, and name w
     CHECK(story.told(Happening::hang).size() == 1);
 }
 
+TEST_CASE("a deadlock is told as one, not as the lock waits that it is made of") {
+    auto spec = watching();
+    spec.hang.lock_wait = 10s;
+    Hanging story(std::move(spec));
+    const auto scand = story.born("scand");
+    const std::vector<ThreadWait> circle{WaitBuilder(scand, 501).waiting_for(0x1000, 502).off_for(30s),
+                                         WaitBuilder(scand, 502).waiting_for(0x2000, 501).off_for(30s),
+                                         WaitBuilder(scand, 503).waiting_for(0x2000, 501).off_for(30s)};
+    story.scan(circle);
+    CHECK(story.findings().empty()); // the next look will tell what it is
+    story.scan(circle);
+    REQUIRE(story.findings().size() == 1);
+    CHECK(story.findings()[0].kind == HangKind::deadlock);
+    CHECK(text_at(story.findings()[0].evidence, "waiting") == "1");
+}
+
 TEST_CASE("a lost wake-up is a lock wait of an unknown owner, never a deadlock") {
     auto spec = watching();
     spec.hang.lock_wait = 10s;

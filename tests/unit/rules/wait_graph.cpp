@@ -122,6 +122,8 @@ TEST_CASE("who waits behind a cycle waits for its first thread, and isn't of it"
     CHECK(graph.waiting_for(11) == Tids{15});
     CHECK(graph.in_cycle(12));
     CHECK_FALSE(graph.in_cycle(15));
+    CHECK(graph.may_be_deadlock(11));
+    CHECK(graph.may_be_deadlock(15));
 }
 
 TEST_CASE("an owner that no scan has told of is a stranger, to be asked for") {
