@@ -195,6 +195,10 @@ int scan_threads(struct bpf_iter__task *ctx)
 		flags |= NZ_THREAD_COMPAT;
 	if (entry.syscall >= 0)
 		flags |= on_cpu ? NZ_THREAD_BY_SYSCALL : NZ_THREAD_BY_SYSCALL | NZ_THREAD_IN_SYSCALL;
+	/* Nobody knows (before 5.15, or a thread of io_uring): it must not look as if it never called the
+	 * kernel. */
+	if (!registers && !(task_flags & PF_KTHREAD))
+		flags |= NZ_THREAD_BY_SYSCALL;
 
 	fill_names(out, task);
 	fill_tracer(out, task);
