@@ -79,6 +79,7 @@ private:
     void act(const Resync& resync);
     void act(const WatchStalls& watch);
     void act(const FollowThread& follow);
+    void act(const CountSyscalls& count);
     void act(const Quit& quit);
     void send_signals();
 

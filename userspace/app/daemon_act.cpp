@@ -63,6 +63,10 @@ void Daemon::act(const FollowThread& follow) {
     waits_.follow(follow);
 }
 
+void Daemon::act(const CountSyscalls& count) {
+    waits_.count(count);
+}
+
 void Daemon::act(const Quit& quit) {
     parts_.store.log(Severity::error, quit.why);
     exit_code_ = quit.exit_code;

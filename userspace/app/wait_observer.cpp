@@ -97,8 +97,24 @@ void WaitObserver::complete() {
         if (wait.syscall && !wait.syscall->compat) wait.syscall->name = syscall_name(wait.syscall->number);
         if (wait.state == ThreadState::stopped) wait.stopped_by = lifecycle_.stopper_of(wait.process);
     }
+    take_counts();
     cost_ = spent_ + (monotonic_now() - began);
     examiner_.complete(std::exchange(scan_, {}), wish_.beat_files);
+}
+
+// Who doesn't run any more isn't spinning, and every count costs all others something.
+void WaitObserver::take_counts() {
+    if (!stalls_ || counted_.empty() || !scan_.complete) return;
+    auto before = std::exchange(counted_, {});
+    for (auto& wait : scan_.threads) {
+        const auto known = before.find(wait.thread);
+        if (known == before.end() || wait.state != ThreadState::running) continue;
+        wait.syscalls = stalls_->syscalls_of(wait.thread);
+        if (wait.syscalls == 0) counted_.insert(before.extract(known));
+    }
+    for (const auto& [thread, process] : before) {
+        stalls_->stop_counting(process, thread);
+    }
 }
 
 void WaitObserver::finish(WaitScan scan) {
@@ -114,6 +130,12 @@ void WaitObserver::watch(const WatchStalls& watch) {
 void WaitObserver::follow(const FollowThread& follow) {
     // Without it the next scan sees the end.
     if (stalls_) (void)stalls_->follow(follow.process, follow.thread);
+}
+
+void WaitObserver::count(const CountSyscalls& count) {
+    // Without it, its system time has to do.
+    if (!stalls_ || counted_.contains(count.thread)) return;
+    if (stalls_->count_syscalls(count.process, count.thread)) counted_.emplace(count.thread, count.process);
 }
 
 void WaitObserver::on_stalls() {

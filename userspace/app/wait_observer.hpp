@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,7 @@ public:
 
     void watch(const WatchStalls& watch);
     void follow(const FollowThread& follow);
+    void count(const CountSyscalls& count);
 
     [[nodiscard]] std::optional<Time> next_deadline() const {
         return examiner_.next_deadline();
@@ -74,6 +76,7 @@ private:
     enum class Phase { idle, threads, sockets, completing };
 
     void complete();
+    void take_counts();
     void finish(WaitScan scan);
     void broke_off(const Error& error);
     [[nodiscard]] bool work_threads();
@@ -87,6 +90,7 @@ private:
     std::optional<Stalls> stalls_;
     Examiner examiner_;
     std::vector<std::string> missing_;
+    std::map<ThreadId, Identity> counted_; // whose system calls are counted
     Phase phase_ = Phase::idle;
     ScanWish wish_;
     WaitScan scan_;

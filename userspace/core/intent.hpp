@@ -66,6 +66,13 @@ struct FollowThread {
     ThreadId thread;
 };
 
+// Count the system calls of this running thread from now on, for as long as scans find it running:
+// ThreadWait::syscalls.
+struct CountSyscalls {
+    Identity process;
+    ThreadId thread;
+};
+
 // End the daemon with this exit code, after everything before it was carried out.
 struct Quit {
     int exit_code = 0;
@@ -73,7 +80,7 @@ struct Quit {
 };
 
 using Intent = std::variant<RunCommand, EndCommand, AdoptCommand, Signal, Report, Remember, Resync, WatchStalls,
-                            FollowThread, Quit>;
+                            FollowThread, CountSyscalls, Quit>;
 using Intents = std::vector<Intent>;
 
 } // namespace nezuban

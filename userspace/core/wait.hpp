@@ -89,11 +89,12 @@ struct ThreadWait {
     Duration off_cpu{};  // since it left its processor; never more than it was. Zero: unknown
     std::uint64_t voluntary_switches = 0;
     std::uint64_t forced_switches = 0;
-    Duration cpu{};                  // user and system time it has used
-    Duration system{};               // system time alone
-    std::optional<Syscall> syscall;  // in which it is; absent: in none
-    bool entered_by_syscall = false; // its last way into the kernel was a system call, not an interrupt
-    std::uint64_t user_address = 0;  // where it was in its program
+    Duration cpu{};                        // user and system time it has used
+    Duration system{};                     // system time alone
+    std::optional<Syscall> syscall;        // in which it is; absent: in none
+    bool entered_by_syscall = false;       // its last way into the kernel was a system call, not an interrupt
+    std::optional<std::uint64_t> syscalls; // made since they are counted; absent: they are not
+    std::uint64_t user_address = 0;        // where it was in its program
     std::uint32_t tracer_pid = 0;
     std::string tracer_comm;
     std::vector<std::string> kernel_stack; // innermost first, "futex_wait+0x7a"; empty: not asked for, or none

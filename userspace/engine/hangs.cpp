@@ -73,6 +73,9 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
                                  .sockets = std::move(portion.sockets),
                                  .silences = std::move(portion.silences)});
         if (hangs.due) earlier(next_scan_, *hangs.due);
+        for (const auto* spinner : hangs.spinners) {
+            turn.out.emplace_back(CountSyscalls{.process = spinner->last.process, .thread = spinner->last.thread});
+        }
         const bool before = hung_.contains(watch);
         if (const auto due = watch->take_findings(std::move(hangs.found), scan, turn)) earlier(next_scan_, *due);
         if (watch->hung())

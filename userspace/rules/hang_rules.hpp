@@ -33,7 +33,8 @@ struct HangScene {
 
 struct HangFindings {
     std::vector<Finding> found;
-    std::optional<Time> due; // when the next one may be found although nothing changes: worth a scan
+    std::vector<const SeenThread*> spinners; // may be: worth counting their system calls
+    std::optional<Time> due;                 // when the next one may be found although nothing changes: worth a scan
 
     void wait_until(Time time) {
         if (!due || time < *due) due = time;

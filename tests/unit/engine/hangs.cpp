@@ -227,6 +227,25 @@ TEST_CASE("burning CPU is spinning only without system calls, and only when aske
     CHECK(story.findings()[0].kind == HangKind::spinning);
 }
 
+TEST_CASE("the system calls of who seems to spin are counted, and one is enough to say that it doesn't") {
+    auto spec = watching();
+    spec.hang.spinning = 10s;
+    Hanging story(std::move(spec));
+    const auto scand = story.born("scand");
+    story.scan({WaitBuilder(scand).burning(1s)});
+    CHECK(story.all<CountSyscalls>().empty());
+    story.wait(1s);
+    story.scan({WaitBuilder(scand).burning(2s)});
+    REQUIRE(story.all<CountSyscalls>().size() == 1);
+    CHECK(story.all<CountSyscalls>()[0].thread.tid == scand.pid);
+
+    story.wait(10s);
+    WaitBuilder calling = WaitBuilder(scand).burning(12s);
+    calling.wait.syscalls = 1;
+    story.scan({calling});
+    CHECK(story.findings().empty());
+}
+
 TEST_CASE("a silent process is one that is watched for it, and comes back with its first switch") {
     auto spec = watching();
     spec.hang.silent = 5s;
