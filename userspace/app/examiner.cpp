@@ -1,11 +1,9 @@
 #include "app/examiner.hpp"
 
+#include "app/examiner_helper.hpp"
 #include "app/examiner_wire.hpp"
 #include "app/left_out.hpp"
-#include "core/words.hpp"
 #include "io/clock.hpp"
-#include "io/helper_process.hpp"
-#include "io/shared_word.hpp"
 #include "io/unix_socket.hpp"
 
 #include <algorithm>
@@ -22,37 +20,22 @@ namespace ew = examiner_wire;
 using namespace std::chrono_literals;
 
 constexpr Duration patience = 1s;
+constexpr Duration check_every = 500ms;
+constexpr Duration hanging = 1s; // at the same process, or file
+// Nothing to look at, and no answer either: it is still to begin, or gets no processor. To replace it makes that worse,
+// so the next one is given twice as long.
+constexpr Duration least_silence = 3s;
+constexpr Duration most_silence = 1min;
 constexpr Duration between_starts = 1s;
 constexpr std::size_t most_stuck = 8;
 constexpr std::size_t most_questions = 32'768; // 4 MB; more threads than that are not all waiting for locks
 
-// One examiner. Shared with the spawner's answer, which may come when it was given up already.
-struct Helper {
-    Fd socket;
-    SharedWord word;
-    HelperProcess child;
-    std::uint32_t pid = 0; // 0: the spawner has not answered yet
-    bool failed = false;   // it was never started
-    bool killed = false;
-    wire::Frames received;
-    LeftOut::Subject hangs_on;
-
-    void kill() {
-        killed = true;
-        child.kill();
-    }
-    [[nodiscard]] bool ended() {
-        return failed || (pid != 0 && child.ended());
-    }
-};
-
 struct Round {
     WaitScan scan;
     std::size_t beats_at = 0; // in scan.beats
-    std::string output;
-    std::size_t sent = 0;
     Time deadline;
-    bool asked = false; // there is something to be asked
+    bool asked = false;                     // an answer is worth waiting for
+    std::optional<ExaminerRequest> request; // not in an examiner's hands yet
 };
 
 } // namespace
@@ -62,12 +45,14 @@ struct Examiner::State {
     Spawner& spawner;
     std::function<void(WaitScan)> done;
     std::function<void(std::string)> log;
-    std::shared_ptr<Helper> process;
-    std::vector<std::shared_ptr<Helper>> stuck; // given up, and not known to have ended
+    std::shared_ptr<ExaminerHelper> process;
+    std::vector<std::shared_ptr<ExaminerHelper>> stuck; // given up, and not known to have ended
     std::optional<Round> round;
     std::uint64_t number = 0; // of the round
     std::optional<Time> start_at;
     std::optional<Time> started_at;
+    std::optional<Time> check_at;
+    Duration silence = least_silence;
     LeftOut left_out;
     bool gave_up = false;
 
@@ -105,35 +90,16 @@ struct Examiner::State {
     }
 
     Result<void> begin() {
-        auto ends = socket_pair();
-        if (!ends) return std::unexpected(ends.error());
-        auto word = SharedWord::create();
-        if (!word) return std::unexpected(word.error());
-        std::vector<Fd> extra;
-        extra.push_back(word->file().duplicate());
-        process = std::shared_ptr<Helper>(
-            new Helper{.socket = std::move(ends->first), .word = std::move(*word), .child = {}, .received = {}});
-        auto asked = spawner.request({.argv = {"/proc/self/exe", "examiner"},
-                                      .environment = {},
-                                      .input = std::move(ends->second),
-                                      .output = {},
-                                      .extra = std::move(extra),
-                                      .own = true},
-                                     [one = process](const Spawned& spawned) {
-                                         one->failed = spawned.error != 0;
-                                         one->pid = spawned.pid;
-                                         if (one->failed) return; // its end of the socket is closed: the loop tells
-                                         one->child = HelperProcess(spawned.pid);
-                                         if (one->killed) one->child.kill();
-                                     });
-        if (!asked) return asked;
+        auto started = start_helper(spawner);
+        if (!started) return std::unexpected(started.error());
+        process = std::move(*started);
         return loop.watch(process->socket.get(), ready::in, [this](std::uint32_t events) {
             if ((events & ready::out) != 0) send();
             if ((events & ~ready::out) != 0) receive();
         });
     }
 
-    std::shared_ptr<Helper> detach() {
+    std::shared_ptr<ExaminerHelper> detach() {
         if (process) {
             loop.forget(process->socket.get());
             process->socket.reset();
@@ -150,44 +116,57 @@ struct Examiner::State {
     void begin_round(WaitScan scan, const std::vector<std::string>& beat_files) {
         const auto now = monotonic_now();
         ++number;
-        round = Round{.scan = std::move(scan), .output = {}, .deadline = now + patience};
+        round = Round{.scan = std::move(scan), .deadline = now, .request = {}};
         std::erase_if(stuck, [](const auto& one) { return one->ended(); });
-        ask_about_threads(now);
-        ask_about_files(beat_files, now);
-        if (!round->asked) {
-            round->deadline = now;
-            return;
-        }
-        round->output += ew::encode(number, ew::Go{});
+        // One that is still at an earlier scan would come to this one too late.
+        const bool ready = !process || !process->waiting;
+        ExaminerRequest request;
+        if (ready) ask_about_threads(request, now);
+        ask_about_files(request, beat_files, now, ready);
+        if (request.bytes.empty()) return;
+        request.bytes += ew::encode(number, ew::Go{});
+        round->request = std::move(request);
+        round->asked = true;
+        round->deadline = now + patience;
         if (!process && !start_at) start_soon(now);
         if (start_at && *start_at <= now) start(now);
-        send();
+        ask(now);
     }
 
-    void ask_about_threads(Time now) {
+    void ask_about_threads(ExaminerRequest& request, Time now) const {
         std::size_t questions = 0;
         const auto& threads = round->scan.threads;
         for (std::uint32_t i = 0; i < threads.size() && questions < most_questions; ++i) {
-            if (!worth_a_look(threads[i]) || is_left_out({.process = threads[i].process, .path = {}}, now)) continue;
+            const auto& thread = threads[i];
+            if (!worth_a_look(thread) || is_left_out({.process = thread.process, .path = {}}, now)) continue;
             ++questions;
-            round->output += ew::encode(number, Question{.index = i, .thread = threads[i]});
+            request.processes.try_emplace(thread.process.pid, thread.process, thread.comm);
+            request.bytes += ew::encode(number, Question{.index = i, .thread = thread});
         }
-        round->asked = questions > 0;
     }
 
-    void ask_about_files(const std::vector<std::string>& files, Time now) {
+    void ask_about_files(ExaminerRequest& request, const std::vector<std::string>& files, Time now, bool ready) {
         auto& beats = round->scan.beats;
         round->beats_at = beats.size();
         for (std::uint32_t i = 0; i < files.size(); ++i) {
             const bool hangs = is_left_out({.process = {}, .path = files[i]}, now);
-            beats.push_back(
-                {.path = files[i],
-                 .touched = {},
-                 .error = files[i] + (hangs ? ": looking at it blocks" : ": it was not looked at in time")});
-            if (hangs) continue;
-            round->asked = true;
-            round->output += ew::encode(number, ew::BeatFile{.index = i, .path = files[i]});
+            const auto* why = hangs ? ": looking at it blocks" : ": it was not looked at in time";
+            beats.push_back({.path = files[i], .touched = {}, .error = files[i] + why});
+            if (ready && !hangs) request.bytes += ew::encode(number, ew::BeatFile{.index = i, .path = files[i]});
         }
+        request.files = files;
+    }
+
+    void ask(Time now) {
+        if (!process || !round || !round->request) return;
+        process->request = std::move(*round->request);
+        round->request.reset();
+        process->sent = 0;
+        process->waiting = true;
+        process->seen_word = process->word.load();
+        process->seen_at = now;
+        check_at = now + check_every;
+        send();
     }
 
     [[nodiscard]] bool is_left_out(const LeftOut::Subject& subject, Time now) const {
@@ -196,13 +175,13 @@ struct Examiner::State {
     }
 
     void send() {
-        if (!process || !round) return;
-        while (round->sent < round->output.size()) {
-            const auto written = write_some(process->socket.get(), std::string_view(round->output).substr(round->sent));
+        const auto& bytes = process->request.bytes;
+        while (process->sent < bytes.size()) {
+            const auto written = write_some(process->socket.get(), std::string_view(bytes).substr(process->sent));
             if (written.how != Transfer::some) break; // a death shows on reading
-            round->sent += written.bytes;
+            process->sent += written.bytes;
         }
-        const bool more = round->sent < round->output.size();
+        const bool more = process->sent < bytes.size();
         [[maybe_unused]] auto changed = loop.modify(process->socket.get(), more ? ready::in | ready::out : ready::in);
     }
 
@@ -214,12 +193,22 @@ struct Examiner::State {
             bool finished = false;
             if (got.how == Transfer::some) process->received.add({piece.data(), got.bytes});
             while (auto frame = process->received.next()) {
-                if (auto message = ew::decode(*frame); message && message->round == number)
-                    finished = take(std::move(message->part)) || finished;
+                auto message = ew::decode(*frame);
+                if (!message) continue;
+                if (std::holds_alternative<ew::Done>(message->part)) answered();
+                if (message->round == number) finished = take(std::move(message->part)) || finished;
             }
             if (got.how != Transfer::some || process->received.broken()) return died();
             if (finished) return finish(); // nothing of this round comes after it
         }
+    }
+
+    void answered() {
+        process->waiting = false;
+        process->request = {};
+        process->sent = 0;
+        check_at.reset();
+        silence = least_silence;
     }
 
     // True: that was the end.
@@ -248,50 +237,56 @@ struct Examiner::State {
     // Not by us. What it was asked is asked again with the next scan; whoever has killed it may do so with the next
     // one, too, so it is no reason to ask at once.
     void died() {
-        auto one = detach();
-        one->kill(); // a socket that speaks nonsense is no examiner
-        if (!one->ended()) stuck.push_back(std::move(one));
-        start_soon(monotonic_now());
+        replace(monotonic_now());
         if (round && round->asked) finish();
     }
 
-    void abandon(Time now) {
-        const auto subject = ew::Subject::unpacked(process->word.load());
+    std::shared_ptr<ExaminerHelper> replace(Time now) {
         auto one = detach();
-        one->kill();
-        const auto hangs_on = subject_of(subject);
-        if (hangs_on == LeftOut::Subject{}) {
-            log("the examiner has not answered for " + tell_patience() + ": it is replaced");
-        } else {
-            one->hangs_on = hangs_on;
-            const auto span = left_out.add(hangs_on, now);
-            log(fmt::format("looking at {} blocks: it is left out for {} min",
-                            hangs_on.path.empty() ? memory_of(hangs_on.process) : hangs_on.path,
-                            std::chrono::duration_cast<std::chrono::minutes>(span).count()));
-        }
-        if (!one->ended()) stuck.push_back(std::move(one));
+        check_at.reset();
+        one->kill(); // also one whose end of the socket is closed, or that talks nonsense
+        if (!one->ended()) stuck.push_back(one);
         start_soon(now);
+        return one;
     }
 
-    [[nodiscard]] static std::string tell_patience() {
-        return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(patience).count());
+    void check(Time now) {
+        check_at = now + check_every;
+        const auto word = process->word.load();
+        if (word != std::exchange(process->seen_word, word)) {
+            process->seen_at = now;
+            return;
+        }
+        const auto subject = subject_of(ew::Subject::unpacked(word));
+        const bool somewhere = subject != LeftOut::Subject{};
+        if (now - process->seen_at < (somewhere ? hanging : silence)) return;
+        auto one = replace(now);
+        one->hangs_on = subject;
+        if (somewhere) {
+            const auto span = std::chrono::duration_cast<std::chrono::minutes>(left_out.add(subject, now));
+            log(fmt::format("looking at {} blocks: it is left out for {} min", name_of(*one, subject), span.count()));
+        } else {
+            silence = std::min(silence * 2, most_silence);
+            log("the examiner does not answer: it is replaced");
+        }
+        if (round && round->asked) finish();
     }
 
     [[nodiscard]] LeftOut::Subject subject_of(const ew::Subject& subject) const {
-        const auto& scan = round->scan;
-        if (subject.kind == ew::Subject::Kind::beat_file && subject.number < scan.beats.size() - round->beats_at)
-            return {.process = {}, .path = scan.beats[round->beats_at + subject.number].path};
+        const auto& [bytes, processes, files] = process->request;
+        if (subject.kind == ew::Subject::Kind::beat_file && subject.number < files.size())
+            return {.process = {}, .path = files[subject.number]};
         if (subject.kind == ew::Subject::Kind::process) {
-            const auto found = std::ranges::find(scan.threads, subject.number,
-                                                 [](const ThreadWait& thread) { return thread.process.pid; });
-            if (found != scan.threads.end()) return {.process = found->process, .path = {}};
+            if (const auto found = processes.find(subject.number); found != processes.end())
+                return {.process = found->second.id, .path = {}};
         }
         return {};
     }
 
-    [[nodiscard]] std::string memory_of(const Identity& process_id) const {
-        const auto found = std::ranges::find(round->scan.threads, process_id, &ThreadWait::process);
-        return fmt::format("the memory of pid {} ({})", process_id.pid, found->comm);
+    [[nodiscard]] static std::string name_of(const ExaminerHelper& one, const LeftOut::Subject& subject) {
+        if (!subject.path.empty()) return subject.path;
+        return fmt::format("the memory of pid {} ({})", subject.process.pid,
+                           one.request.processes.at(subject.process.pid).comm);
     }
 };
 
@@ -313,8 +308,11 @@ std::uint32_t Examiner::pid() const {
 }
 
 std::optional<Time> Examiner::next_deadline() const {
-    auto next = state_->start_at;
-    if (state_->round && (!next || state_->round->deadline < *next)) next = state_->round->deadline;
+    const auto& state = *state_;
+    std::optional<Time> next;
+    for (const auto& due :
+         {state.start_at, state.check_at, state.round ? std::optional(state.round->deadline) : std::nullopt})
+        if (due && (!next || *due < *next)) next = due;
     return next;
 }
 
@@ -322,11 +320,10 @@ void Examiner::advance(Time now) {
     auto& state = *state_;
     if (state.start_at && *state.start_at <= now) {
         state.start(now);
-        state.send();
+        state.ask(now);
     }
-    if (!state.round || now < state.round->deadline) return;
-    if (state.round->asked && state.process) state.abandon(now);
-    state.finish();
+    if (state.check_at && *state.check_at <= now) state.check(now);
+    if (state.round && state.round->deadline <= now) state.finish();
 }
 
 } // namespace nezuban

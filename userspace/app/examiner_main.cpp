@@ -79,7 +79,7 @@ private:
 
     void look_at(const ew::Subject& subject) {
         if (!output_.empty() && monotonic_now() - told_at_ >= batch_time) send();
-        word_.store(subject.packed());
+        word_.store(subject.packed(++turn_));
     }
 
     void tell(const ew::Part& part) {
@@ -106,6 +106,7 @@ private:
     SharedWord word_;
     wire::Frames frames_;
     std::uint64_t round_ = 0;
+    std::uint64_t turn_ = 0;
     std::vector<Question> questions_;
     std::vector<ew::BeatFile> files_;
     std::string output_;

@@ -157,7 +157,7 @@ std::optional<Message> decode(std::string_view frame) {
 }
 
 Subject Subject::unpacked(std::uint64_t word) {
-    const auto kind = word >> 32U;
+    const auto kind = (word >> 32U) & 3U;
     if (kind > static_cast<std::uint64_t>(Kind::beat_file)) return {};
     return {.kind = static_cast<Kind>(kind), .number = static_cast<std::uint32_t>(word)};
 }

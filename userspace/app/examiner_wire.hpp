@@ -42,8 +42,9 @@ struct Subject {
     Kind kind = Kind::nothing;
     std::uint32_t number = 0; // pid, or index of the file
 
-    [[nodiscard]] std::uint64_t packed() const {
-        return std::uint64_t{static_cast<std::uint8_t>(kind)} << 32U | number;
+    // turn: makes each look another word than the last one; 30 bits of it are kept.
+    [[nodiscard]] std::uint64_t packed(std::uint64_t turn) const {
+        return turn << 34U | std::uint64_t{static_cast<std::uint8_t>(kind)} << 32U | number;
     }
     [[nodiscard]] static Subject unpacked(std::uint64_t word);
 };
