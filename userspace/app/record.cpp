@@ -1,6 +1,7 @@
 #include "app/record.hpp"
 
 #include "app/observer.hpp"
+#include "app/wait_observer.hpp"
 #include "core/spec.hpp"
 #include "io/clock.hpp"
 #include "io/loop.hpp"
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -19,11 +21,26 @@ namespace nezuban {
 namespace {
 
 constexpr Duration flush_every = 1s;
+constexpr int scan_share = 100; // of one processor's time, as in the daemon
+
+// Whatever a replay may ask for, but what costs those who are watched.
+ScanWish everything() {
+    return {.uninterruptible = true,
+            .stopped = true,
+            .locks = true,
+            .running = true,
+            .sockets = true,
+            .least = 100ms,
+            .processes = {},
+            .threads = {},
+            .beat_files = {}};
+}
 
 struct Recording {
     std::ofstream file;
     std::uint64_t events = 0;
     std::uint64_t lost = 0;
+    std::function<void(const std::string&)> log;
 };
 
 Result<void> record(const RecordOptions& options, Recording& recording) {
@@ -31,6 +48,9 @@ Result<void> record(const RecordOptions& options, Recording& recording) {
     if (!loop) return std::unexpected(loop.error());
     auto signals = SignalFd::open();
     if (!signals) return std::unexpected(signals.error());
+    auto spawner = Spawner::start();
+    if (!spawner) return std::unexpected(spawner.error());
+    if (auto attached = spawner->attach(*loop); !attached) return attached;
     auto observer = Observer::attach(DaemonSpec{}.ring_size);
     if (!observer) return std::unexpected(observer.error());
 
@@ -60,12 +80,23 @@ Result<void> record(const RecordOptions& options, Recording& recording) {
                                       if (const auto* lost = std::get_if<EventsLost>(&event))
                                           recording.lost += lost->total();
                                   }};
+    WaitObserver waits(*loop, *spawner, observer->lifecycle(), {.event = ends.event, .log = recording.log});
+    for (const auto& line : waits.missing())
+        recording.log(line);
     observer->compare();
+    auto scan_at = clocks.monotonic;
     const auto end = options.hold ? std::optional(clocks.monotonic + *options.hold) : std::nullopt;
     for (bool more = true; !stopping;) {
         const auto now = monotonic_now();
         if (end && now >= *end) break;
-        auto deadline = more ? now : now + flush_every;
+        waits.advance(now);
+        if (now >= scan_at && !waits.under_way()) {
+            scan_at = now + std::max(DaemonSpec{}.scan, waits.last_cost() * scan_share);
+            waits.begin(everything(), std::nullopt);
+        }
+        const bool scanning = waits.work();
+        auto deadline = more || scanning ? now : std::min(now + flush_every, scan_at);
+        if (const auto due = waits.next_deadline()) deadline = std::min(deadline, *due);
         if (end) deadline = std::min(deadline, *end);
         if (auto stepped = loop->step(deadline); !stepped) return stepped;
         auto worked = observer->work(ends);
@@ -84,7 +115,8 @@ int run_record(const RecordOptions& options, std::ostream& err) {
         err << "nezuban: " << able.error().text << '\n';
         return 4;
     }
-    Recording recording{.file = std::ofstream(options.file, std::ios::binary | std::ios::trunc)};
+    Recording recording{.file = std::ofstream(options.file, std::ios::binary | std::ios::trunc),
+                        .log = [&](const std::string& line) { err << "nezuban: " << line << '\n'; }};
     if (!recording.file) {
         err << "nezuban: can't write " << options.file << '\n';
         return 1;

@@ -14,6 +14,9 @@
 //   {"t":50,"event":"exit","pid":7,"start":99,"known":true,"exit_code":0,"signal":9,"core":false,"oom":false,
 //    "sender_pid":1,"sender_uid":0,"sender_signal":9,"sender_comm":"init"}
 //   {"t":60,"event":"lost","fork":0,"exec":0,"exit":3,"change":0}
+//   {"t":70,"event":"scan","complete":true,"sockets_seen":true,"threads":[...],"sockets":[...]}: record_waits.hpp
+//   {"t":80,"event":"stalled","pid":7,"start":99,"tid":8,"off_ns":0}
+//   {"t":90,"event":"beat","pid":7}
 //
 // "exe", "args" and "cgroups" are absent when they were not known. "args_open":true says that the last argument is
 // not ended by NUL; "cgroups_open":true that the last line isn't ended. Strings keep every byte: replay/bytes.hpp.
@@ -30,7 +33,7 @@
 
 namespace nezuban {
 
-inline constexpr std::size_t record_line_max = 1U << 20U; // bytes; arguments end at a few KiB
+inline constexpr std::size_t record_line_max = 8U << 20U; // bytes; a scan in which 20,000 threads are suspicious
 
 struct TimedEvent {
     Duration since_start{};

@@ -1,8 +1,8 @@
-#include "replay/bytes.hpp"
+#include "replay/fields.hpp"
 #include "replay/record.hpp"
+#include "replay/record_waits.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -15,85 +15,11 @@ namespace nezuban {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = replay_fields::Json;
+using replay_fields::Fields;
 
 // Longer records are not refused, but a single stamp beyond this is a broken line, and would overflow a clock.
 constexpr std::int64_t time_max_ns = 10LL * 366 * 24 * 3600 * 1'000'000'000;
-
-// Takes fields out of an object and keeps the first thing that was wrong with one.
-class Fields {
-public:
-    explicit Fields(const Json& object) : object_(object) {}
-
-    template <typename Number> Number number(const char* name, Number otherwise) {
-        const auto* value = find(name);
-        return value == nullptr ? otherwise : checked<Number>(name, *value).value_or(otherwise);
-    }
-    template <typename Number> Number required(const char* name) {
-        const auto* value = find(name);
-        if (value != nullptr) return checked<Number>(name, *value).value_or(Number{});
-        complain(fmt::format("'{}' is missing", name));
-        return {};
-    }
-    bool flag(const char* name, bool otherwise) {
-        const auto* value = find(name);
-        if (value == nullptr) return otherwise;
-        if (value->is_boolean()) return value->get<bool>();
-        complain(fmt::format("'{}' must be true or false", name));
-        return otherwise;
-    }
-    Text text(const char* name) {
-        const auto* value = find(name);
-        if (value == nullptr) return nullptr;
-        if (value->is_string())
-            return std::make_shared<const std::string>(utf8_to_bytes(value->get_ref<const std::string&>()));
-        complain(fmt::format("'{}' must be a string", name));
-        return nullptr;
-    }
-    // Joined by the mark that ends each one.
-    Text list(const char* name, const char* open_name, char end) {
-        const auto* value = find(name);
-        if (value == nullptr) return nullptr;
-        std::string joined;
-        bool strings = value->is_array();
-        for (auto item = value->begin(); strings && item != value->end(); ++item) {
-            strings = item->is_string();
-            if (strings) joined += utf8_to_bytes(item->get_ref<const std::string&>()) + end;
-        }
-        if (!strings) complain(fmt::format("'{}' must be an array of strings", name));
-        if (flag(open_name, false) && !joined.empty()) joined.pop_back();
-        return std::make_shared<const std::string>(std::move(joined));
-    }
-    std::string comm(const char* name) {
-        const auto value = text(name);
-        return value ? *value : std::string{};
-    }
-    void complain(std::string problem) {
-        if (!problem_) problem_ = std::move(problem);
-    }
-    [[nodiscard]] const std::optional<std::string>& problem() const {
-        return problem_;
-    }
-
-private:
-    const Json* find(const char* name) const {
-        const auto found = object_.find(name);
-        return found == object_.end() ? nullptr : &*found;
-    }
-    template <typename Number> std::optional<Number> checked(const char* name, const Json& value) {
-        if (value.is_number_unsigned() && std::in_range<Number>(value.get<std::uint64_t>()))
-            return static_cast<Number>(value.get<std::uint64_t>());
-        if (value.is_number_integer() && !value.is_number_unsigned()
-            && std::in_range<Number>(value.get<std::int64_t>()))
-            return static_cast<Number>(value.get<std::int64_t>());
-        complain(fmt::format("'{}' must be a whole number from {} to {}", name, std::numeric_limits<Number>::min(),
-                             std::numeric_limits<Number>::max()));
-        return std::nullopt;
-    }
-
-    const Json& object_;
-    std::optional<std::string> problem_;
-};
 
 Identity identity(Fields& fields) {
     return {.pid = fields.required<std::uint32_t>("pid"), .start_ns = fields.required<std::uint64_t>("start")};
@@ -143,6 +69,12 @@ std::optional<Event> event_named(std::string_view name, Fields& fields) {
             .process = process(fields), .dying = fields.flag("dying", false), .zombie = fields.flag("zombie", false)};
     if (name == "snapshot_end") return SnapshotEnded{.complete = fields.flag("complete", true)};
     if (name == "lost") return lost(fields);
+    if (name == "scan") return WaitsSeen{std::make_shared<const WaitScan>(read_scan(fields))};
+    if (name == "stalled")
+        return Stalled{.process = identity(fields),
+                       .tid = fields.number<std::uint32_t>("tid", 0),
+                       .off_cpu = Duration{fields.number<std::int64_t>("off_ns", 0)}};
+    if (name == "beat") return Beat{.pid = fields.required<std::uint32_t>("pid")};
     return std::nullopt;
 }
 

@@ -1,5 +1,6 @@
 #include "replay/bytes.hpp"
 #include "replay/record.hpp"
+#include "replay/record_waits.hpp"
 
 #include <algorithm>
 
@@ -105,6 +106,24 @@ struct Writer {
         object["exec"] = event.by_kind[1];
         object["exit"] = event.by_kind[2];
         object["change"] = event.by_kind[3];
+        return true;
+    }
+    bool operator()(const WaitsSeen& event) const {
+        object["event"] = "scan";
+        write_scan(object, *event.scan);
+        return true;
+    }
+    bool operator()(const Stalled& event) const {
+        object["event"] = "stalled";
+        object["pid"] = event.process.pid;
+        object["start"] = event.process.start_ns;
+        object["tid"] = event.tid;
+        object["off_ns"] = event.off_cpu.count();
+        return true;
+    }
+    bool operator()(const Beat& event) const {
+        object["event"] = "beat";
+        object["pid"] = event.pid;
         return true;
     }
     template <typename Answer> bool operator()(const Answer& /*event*/) const {

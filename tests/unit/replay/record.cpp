@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 using namespace nezuban;
 using namespace std::chrono_literals;
@@ -172,7 +173,7 @@ TEST_CASE("a broken line says what is wrong with it") {
     CHECK(refused(R"({"t":1,"event":"exec","pid":1,"start":9,"args":[1]})") == "'args' must be an array of strings");
     CHECK(refused(R"({"t":1,"event":"exec","pid":1,"start":9,"comm":5})") == "'comm' must be a string");
     CHECK(refused(R"({"t":1,"event":"exec","pid":1,"start":9,"kernel":0})") == "'kernel' must be true or false");
-    CHECK(refused(std::string(record_line_max + 1, ' ')) == "longer than 1048576 bytes");
+    CHECK(refused(std::string(record_line_max + 1, ' ')) == fmt::format("longer than {} bytes", record_line_max));
 }
 
 TEST_CASE("the header brings both clocks, and a foreign or newer one is refused") {
@@ -198,4 +199,75 @@ TEST_CASE("the header brings both clocks, and a foreign or newer one is refused"
     CHECK_FALSE(parse_record_header(R"({"nezuban_record":1})").has_value());
     CHECK_FALSE(
         parse_record_header(R"({"nezuban_record":1,"wall_ns":9223372036854775807,"monotonic_ns":1})").has_value());
+}
+
+TEST_CASE("a scan comes back as it was written") {
+    ThreadWait waiting;
+    waiting.process = {.pid = 7, .start_ns = 99};
+    waiting.thread = {.tid = 8, .start_ns = 120};
+    waiting.in_namespace = 8;
+    waiting.comm = "scand\xff";
+    waiting.state = ThreadState::uninterruptible;
+    waiting.killable = false;
+    waiting.off_cpu = 41s;
+    waiting.voluntary_switches = 7;
+    waiting.forced_switches = 3;
+    waiting.syscall =
+        Syscall{.number = 202, .args = {140, 128, 2, 0, 0, 18'000'000'000'000'000'001ULL}, .name = "futex"};
+    waiting.kernel_stack = {"futex_do_wait+0x46", "do_futex+0xfd"};
+    waiting.lock = LockWait{.address = 140, .kind = LockKind::robust, .shared = true, .owner_tid = 9, .owner_pid = 7};
+    waiting.object = "/mnt/x on /dev/loop0 (7:0)";
+    waiting.stopped_by = Sender{.pid = 1, .uid = 2, .signal = 19, .comm = "bash"};
+    waiting.syscalls = 0;
+    const SocketQueue queue{.owner = {.pid = 7, .start_ns = 99},
+                            .fd = 4,
+                            .inode = 4711,
+                            .network_namespace = 1,
+                            .kind = SocketKind::unix_stream,
+                            .length = 3,
+                            .limit = 128,
+                            .mark = 77,
+                            .accepts = true,
+                            .peer_closed = true,
+                            .frozen = true,
+                            .local = "@x",
+                            .peer = "y"};
+    const auto written = std::make_shared<const WaitScan>(
+        WaitScan{.threads = {waiting},
+                 .sockets = {queue},
+                 .silences = {{.process = {.pid = 7, .start_ns = 99}, .silent = 1s, .longest = 2s, .usual = 3s}},
+                 .sockets_seen = true,
+                 .complete = false});
+
+    const auto line = to_line(WaitsSeen{written}, start + 5ns, start);
+    const auto scan = read_as<WaitsSeen>(WaitsSeen{written}).scan;
+
+    CHECK(reading_of(line) == line); // nothing that is written is lost by reading
+    REQUIRE(scan->threads.size() == 1);
+    CHECK(scan->threads[0].thread == waiting.thread);
+    CHECK(scan->threads[0].comm == waiting.comm);
+    CHECK(scan->threads[0].state == waiting.state);
+    CHECK(scan->threads[0].off_cpu == waiting.off_cpu);
+    CHECK(scan->threads[0].syscall == waiting.syscall);
+    CHECK(scan->threads[0].lock == waiting.lock);
+    CHECK(scan->threads[0].stopped_by == waiting.stopped_by);
+    CHECK(scan->threads[0].kernel_stack == waiting.kernel_stack);
+    REQUIRE(scan->sockets.size() == 1);
+    CHECK(scan->sockets[0].mark == 77);
+    CHECK(scan->silences.size() == 1);
+    CHECK_FALSE(scan->complete);
+}
+
+TEST_CASE("the end of a stall and a beat come back as they were written") {
+    const auto stalled = read_as<Stalled>(Stalled{.process = {.pid = 7, .start_ns = 99}, .tid = 8, .off_cpu = 3s});
+    CHECK(stalled.process == Identity{.pid = 7, .start_ns = 99});
+    CHECK(stalled.tid == 8);
+    CHECK(stalled.off_cpu == 3s);
+    CHECK(read_as<Beat>(Beat{.pid = 7}).pid == 7);
+}
+
+TEST_CASE("a scan with a state that isn't one is a broken line") {
+    const auto parsed = parse_line(R"({"t":1,"event":"scan","threads":[{"pid":7,"start":9,"tid":8,"state":"Q"}]})");
+    REQUIRE_FALSE(parsed.has_value());
+    CHECK(parsed.error().text == "threads: 'state' must be one of RSDTtIPZX");
 }

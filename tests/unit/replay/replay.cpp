@@ -149,7 +149,7 @@ TEST_CASE("where the daemon would end, the replay ends") {
 TEST_CASE("a broken line is left out with its number, and nothing else is lost") {
     Stage stage;
     stage.snapshot(7);
-    stage.record += "garbage\n\n{\"t\":5,\"event\":\"birth\"}\n" + std::string(3U << 20U, 'x') + "\n";
+    stage.record += "garbage\n\n{\"t\":5,\"event\":\"birth\"}\n" + std::string(record_line_max + 1, 'x') + "\n";
     stage.at(1s, death(7));
     stage.record += "{\"t\":6"; // the recorder was killed while it wrote
     const auto summary = stage.play({scanner()});
@@ -157,7 +157,8 @@ TEST_CASE("a broken line is left out with its number, and nothing else is lost")
     CHECK(summary->events == 4);
     CHECK(summary->broken == 4);
     const std::vector<std::string> expected{"5: not one line of valid JSON", "7: unknown event 'birth'",
-                                            "8: longer than 1048576 bytes", "10: not one line of valid JSON"};
+                                            "8: longer than " + std::to_string(record_line_max) + " bytes",
+                                            "10: not one line of valid JSON"};
     CHECK(stage.warnings == expected);
     CHECK(stage.count("would run") == 1);
 }
