@@ -115,7 +115,7 @@ TEST_CASE("threads that wait for a mutex are told with the word that they wait o
         CHECK(wait.syscall->number == SYS_futex);
         CHECK_FALSE(wait.syscall->compat);
         CHECK(wait.syscall->args[0] == lock);
-        CHECK((wait.syscall->args[1] & FUTEX_CMD_MASK) == FUTEX_WAIT);
+        CHECK((wait.syscall->args[1] & 0x7fU) == FUTEX_WAIT);
         CHECK(wait.syscall->args[2] == 2); // locked, with waiters
         CHECK(wait.kernel_stack.empty());  // nobody asked for it
     }
