@@ -39,7 +39,8 @@ struct nz_wait_wish {
 	__u32 work;     /* after so much of it (a thread that is not told is 1) a read returns */
 	__u32 stacks;   /* at most of those who are told as blocked and not asked for; counted down */
 	__u32 reserved;
-	/* A bit for each pid and tid, by its low 16 bits: who shares them is told too, for user space to drop. */
+	/* A bit for each pid and tid, by its low 16 bits: who shares them is told too, for user space to
+	 * drop. */
 	__u64 asked_processes[NZ_ASKED];
 	__u64 asked_threads[NZ_ASKED];
 };
@@ -81,7 +82,8 @@ enum nz_socket_flag {
 	NZ_SOCKET_SEQPACKET = 64,
 };
 
-/* A socket behind a descriptor, with work in its queue; or, to know which ports are served here, listening. */
+/* A socket behind a descriptor, with work in its queue; or, to know which ports are served here, listening.
+ */
 struct nz_socket {
 	__u64 start_ns; /* of the process that holds it */
 	__u64 inode;
