@@ -40,8 +40,8 @@ public:
     Result<void> follow(const Identity& process, const ThreadId& thread);
 
     // Proves that a thread which burns its processor makes no system call. The first one attaches a program to every
-    // system call of the machine and the last one takes it off again: some 10 ms each, and a few nanoseconds a system
-    // call in between. At most 64 threads at a time; beyond that an error.
+    // system call of the machine and the last one takes it off again: up to 10 ms each, and some 25 ns on each system
+    // call of anybody in between. At most 64 threads at a time; beyond that an error.
     Result<void> count_syscalls(const Identity& process, const ThreadId& thread);
     [[nodiscard]] std::optional<std::uint64_t> syscalls_of(const ThreadId& thread) const; // since it is counted
     void stop_counting(const Identity& process, const ThreadId& thread);
