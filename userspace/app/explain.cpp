@@ -113,7 +113,8 @@ public:
                                  .sockets = waiting,
                                  .sockets_seen = true,
                                  .between = scene_.looks.between,
-                                 .now = scene_.looks.now});
+                                 .now = scene_.looks.now,
+                                 .clocks = scene_.clocks});
         for (const auto* seen : threads_)
             result_.threads.push_back(*seen);
         add_owners();
@@ -185,6 +186,9 @@ private:
                 "{}{} is a thread of process {}", result_.asked,
                 thread == threads_.end() ? "" : fmt::format(" ({})", (*thread)->last.comm), result_.around.pid));
         }
+        if (scene_.looks.hidden.contains(result_.around.pid))
+            result_.notes.emplace_back(
+                "the kernel hides it from BPF; this comes from /proc, which doesn't know since when");
         if (scene_.looks.unreadable.contains(result_.around.pid))
             result_.notes.emplace_back(
                 "looking at its memory or descriptors blocks, which is evidence by itself; locks and "

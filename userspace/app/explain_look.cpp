@@ -6,6 +6,7 @@
 #include "core/spec.hpp"
 #include "io/clock.hpp"
 #include "io/errand.hpp"
+#include "io/proc_threads.hpp"
 #include "io/syscall_names.hpp"
 #include "probe/waits.hpp"
 #include "report/wire.hpp"
@@ -34,13 +35,32 @@ struct Look {
     Time now;
 };
 
+void name_syscall(ThreadWait& wait) {
+    if (wait.syscall) wait.syscall->name = syscall_name(wait.syscall->number, wait.syscall->compat);
+}
+
+// Asked for, and not told: gone, or hidden.
+void add_hidden(const std::vector<std::uint32_t>& pids, WaitScan& scan, std::set<std::uint32_t>& hidden) {
+    Pids told;
+    for (const auto& wait : scan.threads)
+        told.insert(wait.process.pid);
+    for (const auto pid : pids) {
+        if (told.contains(pid)) continue;
+        for (auto& wait : read_threads(pid)) {
+            name_syscall(wait);
+            scan.threads.push_back(std::move(wait));
+            hidden.insert(pid);
+        }
+    }
+}
+
 Result<Look> look(Waits& waits, const ScanWish& wish) {
     Look seen;
     seen.scan.began = monotonic_now();
     if (auto begun = waits.begin_threads(wish); !begun) return std::unexpected(begun.error());
     for (bool more = true; more;) {
         auto read = waits.read_threads([&](ThreadWait wait) {
-            if (wait.syscall) wait.syscall->name = syscall_name(wait.syscall->number, wait.syscall->compat);
+            name_syscall(wait);
             seen.scan.threads.push_back(std::move(wait));
         });
         if (!read) return std::unexpected(read.error());
@@ -128,6 +148,7 @@ Result<TwoLooks> look_twice(const std::vector<std::uint32_t>& pids, const std::f
 
     auto first = look(*waits, wish);
     if (!first) return std::unexpected(first.error());
+    add_hidden(pids, first->scan, looks.hidden);
     if (auto done = complete(*first, ours, looks.unreadable, meanwhile); !done) return std::unexpected(done.error());
     looks.memory.take(first->scan, first->now);
 
@@ -141,6 +162,7 @@ Result<TwoLooks> look_twice(const std::vector<std::uint32_t>& pids, const std::f
     std::this_thread::sleep_for(std::max(first->now + between_looks - monotonic_now(), Duration::zero()));
     auto second = look(*waits, wish);
     if (!second) return std::unexpected(second.error());
+    add_hidden({looks.hidden.begin(), looks.hidden.end()}, second->scan, looks.hidden);
     if (auto done = complete(*second, ours, looks.unreadable, [] {}); !done) return std::unexpected(done.error());
     looks.memory.take(second->scan, second->now);
     looks.between = second->now - first->now;

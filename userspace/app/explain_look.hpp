@@ -15,6 +15,7 @@ namespace nezuban {
 struct TwoLooks {
     HangMemory memory; // of the processes, of all who wait for locks, and of who holds what these wait for
     std::set<std::uint32_t> unreadable; // processes of which memory or descriptors could not be looked at in time
+    std::set<std::uint32_t> hidden;     // processes that BPF doesn't see: from /proc, without times
     Duration between{};
     Time now; // of the second look
 };

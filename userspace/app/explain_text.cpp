@@ -6,6 +6,7 @@
 #include "rules/wait_words.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <ostream>
 #include <set>
@@ -100,7 +101,7 @@ std::string so_long(const Group& group, Time now) {
     const auto [latest, earliest] = std::ranges::minmax(group.threads, std::ranges::greater{}, &SeenThread::since);
     const auto longest = now - earliest->since;
     const auto shortest = now - latest->since;
-    if (longest <= Duration::zero()) return {};
+    if (longest < 1ms) return {};
     if (longest - shortest < std::max<Duration>(longest / 5, 100ms)) return " for " + tell(longest);
     return fmt::format(" for {} to {}", tell(shortest), tell(longest));
 }
@@ -113,18 +114,29 @@ std::string call_of(const ThreadWait& wait, bool arguments) {
     return fmt::format(" in {}({})", name, fmt::join(syscall_words(*wait.syscall), ", "));
 }
 
+// How every system call is entered says nothing about this one.
+std::vector<std::string> telling_frames(std::vector<std::string> frames) {
+    constexpr std::array<std::string_view, 7> entries{"entry_SYSCALL", "do_syscall",     "x64_sys_call", "el0_svc",
+                                                      "el0t_64_sync",  "invoke_syscall", "do_el0_svc"};
+    while (frames.size() > 1
+           && std::ranges::any_of(entries, [&](auto entry) { return frames.back().starts_with(entry); }))
+        frames.pop_back();
+    return frames;
+}
+
 void print_stack(const ThreadWait& wait, std::ostream& out) {
     if (wait.kernel_stack.empty()) return;
+    const auto frames = telling_frames(wait.kernel_stack);
     std::string line = "     ";
-    for (std::size_t i = 0; i < wait.kernel_stack.size() && i < frames_shown; ++i) {
-        const auto frame = (i == 0 ? " " : " < ") + wait.kernel_stack[i];
+    for (std::size_t i = 0; i < frames.size() && i < frames_shown; ++i) {
+        const auto frame = (i == 0 ? " " : " < ") + frames[i];
         if (line.size() + frame.size() > 100) {
             out << printable(line) << '\n';
             line = "       ";
         }
         line += frame;
     }
-    if (wait.kernel_stack.size() > frames_shown) line += " < ...";
+    if (frames.size() > frames_shown) line += " < ...";
     out << printable(line) << '\n';
 }
 

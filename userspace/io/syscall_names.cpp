@@ -31,7 +31,7 @@ struct Shape {
 // f descriptor, p pointer, s size or count, t pointer to a time limit, m time limit in milliseconds, g signal, i
 // signed, u futex operation, w wait4 options, P pid or what stands for one, c fcntl command, l flock operation, x hex,
 // o hidden
-constexpr std::array<Shape, 79> shapes{{
+constexpr std::array<Shape, 84> shapes{{
     {"accept", "fpp"},
     {"accept4", "fppx"},
     {"clock_nanosleep", "ixpo"},
@@ -47,6 +47,7 @@ constexpr std::array<Shape, 79> shapes{{
     {"fdatasync", "f"},
     {"fgetxattr", "fpps"},
     {"flock", "fl"},
+    {"fork", ""},
     {"fstat", "fp"},
     {"fstatfs", "fp"},
     {"fsync", "f"},
@@ -92,8 +93,10 @@ constexpr std::array<Shape, 79> shapes{{
     {"recvmmsg", "fpsxt"},
     {"recvmsg", "fpx"},
     {"rename", "pp"},
+    {"restart_syscall", ""},
     {"rt_sigsuspend", "p"},
     {"rt_sigtimedwait", "ppt"},
+    {"sched_yield", ""},
     {"select", "spppt"},
     {"semop", "ips"},
     {"semtimedop", "ipst"},
@@ -105,8 +108,10 @@ constexpr std::array<Shape, 79> shapes{{
     {"stat", "pp"},
     {"syncfs", "f"},
     {"tee", "ffsx"},
+    {"tgkill", "PPg"},
     {"umount2", "px"},
     {"unlink", "p"},
+    {"vfork", ""},
     {"wait4", "Ppwp"},
     {"waitid", "iPpwp"},
     {"write", "fps"},

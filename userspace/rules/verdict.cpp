@@ -1,5 +1,6 @@
 #include "rules/verdict.hpp"
 
+#include "core/date.hpp"
 #include "core/tell.hpp"
 #include "core/words.hpp"
 #include "rules/hang_rules.hpp"
@@ -116,7 +117,10 @@ Verdict zombie(const Sight& sight) {
     const auto so_long = sight.now - last->since;
     const auto& parent = sight.around.parent;
     // Unknown for a thread that has no time of its last run.
-    std::string text = last->last.off_cpu > Duration::zero() ? fmt::format("dead since {}", tell(so_long)) : "dead";
+    std::string text = last->last.off_cpu > Duration::zero()
+                           ? fmt::format("dead since {}Z ({})",
+                                         format_time(sight.clocks.to_wall(last->since)).substr(0, 19), tell(so_long))
+                           : "dead";
     if (parent.pid != 0)
         text += fmt::format(", its parent {} ({}) has not asked for its exit status", parent.pid, parent.comm);
     else

@@ -55,6 +55,7 @@ struct Sight {
     bool sockets_seen = false;
     Duration between{}; // the two looks
     Time now;
+    ClockPair clocks;
 };
 
 [[nodiscard]] Verdict judge(const Sight& sight);
