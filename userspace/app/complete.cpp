@@ -105,7 +105,9 @@ bool worth_a_look(const ThreadWait& thread) {
 
 void examine(std::vector<Question> questions, const Examination& to) {
     const auto process = [](const Question& question) { return question.thread.process.pid; };
-    std::ranges::stable_sort(questions, {}, process);
+    // Not stable_sort: that of g++ 12 uses what clang refuses as deprecated.
+    std::ranges::sort(questions, {},
+                      [&](const Question& question) { return std::pair(process(question), question.index); });
     Owners owners(questions);
     for (std::span<const Question> rest(questions); !rest.empty();) {
         const auto pid = process(rest.front());

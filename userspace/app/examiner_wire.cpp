@@ -1,5 +1,6 @@
 #include "app/examiner_wire.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <type_traits>
@@ -50,7 +51,7 @@ template <typename Record> void append(std::string& bytes, const Record& record)
 template <typename Record> std::optional<Record> take(std::string_view& bytes) {
     if (bytes.size() < sizeof(Record)) return std::nullopt;
     Record record{};
-    std::memcpy(&record, bytes.data(), sizeof record);
+    std::copy_n(bytes.begin(), sizeof record, reinterpret_cast<char*>(&record));
     bytes.remove_prefix(sizeof record);
     return record;
 }

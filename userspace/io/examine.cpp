@@ -6,7 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <numeric>
+#include <utility>
 
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -52,11 +52,11 @@ void read_of_one(std::span<const MemoryWish> wishes, std::span<const std::size_t
 
 std::vector<std::string> read_memory(std::span<const MemoryWish> wishes) {
     std::vector<std::string> found(wishes.size());
-    std::vector<std::size_t> order(wishes.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::erase_if(order,
-                  [&](std::size_t i) { return wishes[i].pid == 0 || wishes[i].size == 0 || wishes[i].size > largest; });
-    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return wishes[i].pid; });
+    std::vector<std::size_t> order;
+    order.reserve(wishes.size());
+    for (std::size_t i = 0; i < wishes.size(); ++i)
+        if (wishes[i].pid != 0 && wishes[i].size != 0 && wishes[i].size <= largest) order.push_back(i);
+    std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(wishes[i].pid, i); });
     for (std::span<const std::size_t> rest(order); !rest.empty();) {
         const auto pid = wishes[rest.front()].pid;
         const auto end = std::ranges::find_if(rest, [&](std::size_t i) { return wishes[i].pid != pid; });
