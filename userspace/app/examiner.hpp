@@ -1,6 +1,6 @@
-// The examiner: a process of ours that may block, so that the watcher never does. It is asked for what lies in the memory
-// of suspicious threads and behind their descriptors, and answers in its own time; one that has not answered for a
-// while is left behind, with whom it was looking at remembered as not to be looked at, and replaced.
+// The examiner: a process of ours that may block, so that the watcher never does. It is asked for what lies in the
+// memory of suspicious threads and behind their descriptors, and answers in its own time; one that has not answered for
+// a while is left behind, with whom it was looking at remembered as not to be looked at, and replaced.
 #pragma once
 
 #include "core/time.hpp"
@@ -22,8 +22,8 @@ int examiner_main();
 
 class Examiner {
 public:
-    // done: called from the loop with the completed scan, one call for each complete(). The loop and the spawner outlive
-    // this. log: what an operator should know (the examiner hangs on pid N).
+    // done: called from the loop with the completed scan, one call for each complete(). The loop and the spawner
+    // outlive this. log: what an operator should know (the examiner hangs on pid N).
     Examiner(Loop& loop, Spawner& spawner, std::function<void(WaitScan)> done, std::function<void(std::string)> log);
     ~Examiner();
     Examiner(const Examiner&) = delete;
