@@ -9,6 +9,7 @@
 #include <nezuban/waits.h>
 
 #include "socket.h"
+#include "thread.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -52,6 +53,8 @@ int scan_sockets(struct bpf_iter__task_file *ctx)
 	sk = BPF_CORE_READ(socket, sk);
 	if (!sk || !read_socket(&out, sk))
 		return 0;
+	if (is_frozen(task, task_state(task), task->flags))
+		out.flags |= NZ_SOCKET_FROZEN;
 	out.start_ns = task->group_leader->start_boottime;
 	out.pid = task->tgid;
 	out.fd = ctx->fd;

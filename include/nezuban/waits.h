@@ -80,6 +80,7 @@ enum nz_socket_flag {
 	NZ_SOCKET_STREAM = 16,
 	NZ_SOCKET_DATAGRAM = 32,
 	NZ_SOCKET_SEQPACKET = 64,
+	NZ_SOCKET_FROZEN = 128, /* who holds it is, by its cgroup or a suspend */
 };
 
 /* A socket behind a descriptor, with work in its queue; or, to know which ports are served here, listening.

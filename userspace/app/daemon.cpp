@@ -20,9 +20,11 @@ namespace {
 // it comes every 20 s instead of every second. What an event tells doesn't wait for it, and a loss asks for one at
 // once.
 constexpr int comparison_share = 1000;
-// A wait scan walks every thread and every socket. It may take a hundredth of a core, so on a host of 20,000 processes
-// it comes every few seconds; one that a threshold asks for comes when it is due.
-constexpr int scan_share = 100;
+// A wait scan walks every thread (0.8 µs each) and every descriptor (0.5 µs). Together that may take a hundredth of a
+// core: six tenths for the threads, so that with 20,000 of them a deadlock is still found within three seconds. What a
+// threshold asks for is looked at when it is due.
+constexpr int thread_share = 160;
+constexpr int socket_share = 250;
 constexpr Duration between_scans = 50ms;
 // Woken so late, at real-time priority, we were not run at all: stopped, or with the whole virtual machine.
 constexpr Duration longest_lateness = 5s;
@@ -116,8 +118,11 @@ Result<void> Daemon::turn() {
 }
 
 Time Daemon::next_scan() const {
-    const auto wanted = parts_.engine.next_scan();
-    return wanted ? std::min(scan_at_, std::max(*wanted, scanned_ + between_scans)) : scan_at_;
+    Time next = scan_at_;
+    for (const auto& wanted : {parts_.engine.next_scan(), parts_.engine.next_socket_scan()}) {
+        if (wanted) next = std::min(next, std::max(*wanted, scanned_ + between_scans));
+    }
+    return next;
 }
 
 void Daemon::scan() {
@@ -127,9 +132,13 @@ void Daemon::scan() {
         return;
     }
     if (now_ < next_scan()) return;
-    scan_at_ = now_ + std::max(parts_.spec.daemon.scan, waits_.last_cost() * scan_share);
-    scanned_ = now_;
+    const auto every = parts_.spec.daemon.scan;
+    const auto sockets_wanted = parts_.engine.next_socket_scan();
     auto wish = parts_.engine.scan_wish();
+    wish.sockets = wish.sockets && (now_ >= sockets_at_ || (sockets_wanted && now_ >= *sockets_wanted));
+    scanned_ = now_;
+    scan_at_ = now_ + std::max(every, waits_.thread_cost() * thread_share);
+    if (wish.sockets) sockets_at_ = now_ + std::max(every, waits_.socket_cost() * socket_share);
     if (!wish.any()) return;
     waits_.begin(std::move(wish), std::exchange(paused_, std::nullopt));
     scanning_ = true;

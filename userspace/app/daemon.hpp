@@ -95,6 +95,7 @@ private:
     WaitObserver waits_;
     std::optional<NotifySocket> notify_;
     Time scan_at_{};                              // the next regular wait scan
+    Time sockets_at_{};                           // the first of them that looks at the sockets too
     Time scanned_{};                              // the last one began
     bool scanning_ = false;                       // it has more to do at once
     std::optional<std::pair<Time, Time>> paused_; // we did not run, since the last scan

@@ -91,7 +91,7 @@ Result<void> record(const RecordOptions& options, Recording& recording) {
         if (end && now >= *end) break;
         waits.advance(now);
         if (now >= scan_at && !waits.under_way()) {
-            scan_at = now + std::max(DaemonSpec{}.scan, waits.last_cost() * scan_share);
+            scan_at = now + std::max(DaemonSpec{}.scan, (waits.thread_cost() + waits.socket_cost()) * scan_share);
             waits.begin(everything(), std::nullopt);
         }
         const bool scanning = waits.work();

@@ -41,7 +41,8 @@ WaitObserver::~WaitObserver() {
 void WaitObserver::begin(ScanWish wish, std::optional<std::pair<Time, Time>> paused) {
     wish_ = std::move(wish);
     scan_ = {.began = monotonic_now(), .paused = paused};
-    spent_ = Duration::zero();
+    thread_cost_ = Duration::zero();
+    if (wish_.sockets) socket_cost_ = Duration::zero();
     phase_ = Phase::threads;
     if (!waits_) return complete(); // heartbeats need no kernel program
     if (auto begun = waits_->begin_threads(wish_); !begun) broke_off(begun.error());
@@ -50,8 +51,9 @@ void WaitObserver::begin(ScanWish wish, std::optional<std::pair<Time, Time>> pau
 bool WaitObserver::work() {
     if (phase_ != Phase::threads && phase_ != Phase::sockets) return false;
     const auto began = monotonic_now();
+    auto& cost = phase_ == Phase::threads ? thread_cost_ : socket_cost_;
     const bool more = phase_ == Phase::threads ? work_threads() : work_sockets();
-    spent_ += monotonic_now() - began;
+    cost += monotonic_now() - began;
     if (!more) complete();
     return more;
 }
@@ -98,7 +100,7 @@ void WaitObserver::complete() {
         if (wait.state == ThreadState::stopped) wait.stopped_by = lifecycle_.stopper_of(wait.process);
     }
     take_counts();
-    cost_ = spent_ + (monotonic_now() - began);
+    thread_cost_ += monotonic_now() - began;
     examiner_.complete(std::exchange(scan_, {}), wish_.beat_files);
 }
 

@@ -64,9 +64,12 @@ public:
     void advance(Time now) {
         examiner_.advance(now);
     }
-    // Kernel and own time of the last whole scan.
-    [[nodiscard]] Duration last_cost() const {
-        return cost_;
+    // Kernel and own time of the last whole scan: of its threads, and of its sockets if it had any.
+    [[nodiscard]] Duration thread_cost() const {
+        return thread_cost_;
+    }
+    [[nodiscard]] Duration socket_cost() const {
+        return socket_cost_;
     }
     [[nodiscard]] std::uint32_t examiner_pid() const {
         return examiner_.pid();
@@ -94,8 +97,8 @@ private:
     Phase phase_ = Phase::idle;
     ScanWish wish_;
     WaitScan scan_;
-    Duration spent_{};
-    Duration cost_{};
+    Duration thread_cost_{};
+    Duration socket_cost_{};
     std::string told_error_; // once, not every second
 };
 

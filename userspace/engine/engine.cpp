@@ -79,6 +79,10 @@ std::optional<Time> Engine::next_scan() const {
     return state_->hangs.next_scan();
 }
 
+std::optional<Time> Engine::next_socket_scan() const {
+    return state_->hangs.next_socket_scan();
+}
+
 std::optional<Time> Engine::next_deadline() const {
     std::optional<Time> next = state_->resync_at;
     if (!state_->may_judge()) return next; // the end of the snapshot is what we wait for

@@ -51,6 +51,7 @@ public:
     // What the next wait scan shall look for, and when one is worth its cost before the regular one.
     [[nodiscard]] ScanWish scan_wish() const;
     [[nodiscard]] std::optional<Time> next_scan() const;
+    [[nodiscard]] std::optional<Time> next_socket_scan() const; // one that looks at the sockets too
 
     // What the shell should read of this event's process before the event is handled: asked for by a rule that could
     // match it, and neither in the event nor known here.

@@ -12,10 +12,6 @@ namespace {
 // Two looks at a cycle so far apart prove that nobody in it moved.
 constexpr Duration confirmation = 200ms;
 
-void earlier(std::optional<Time>& time, Time other) {
-    if (!time || other < *time) time = other;
-}
-
 } // namespace
 
 struct Hangs::Portion {
@@ -43,6 +39,7 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
         each_watch(thread.last.process, [&](Portion& portion) { portion.threads.push_back(&thread); });
     }
     for (const auto& [key, socket] : memory_.sockets()) {
+        if (!scan.sockets_seen) break; // what is remembered of a queue is no evidence that it still stands
         // Of each rule the first holder: one socket is one finding, however many share it.
         for (const auto& holder : socket.holders) {
             each_watch(holder.owner, [&](Portion& portion) {
@@ -63,6 +60,7 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
 
     std::vector<Watch*> concerned;
     next_scan_.reset();
+    if (scan.sockets_seen) next_socket_scan_.reset();
     if (graph.unconfirmed()) next_scan_ = now + confirmation;
     for (auto& [watch, portion] : portions) {
         auto hangs = find_hangs({.spec = watch->spec().hang,
@@ -73,6 +71,7 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
                                  .sockets = std::move(portion.sockets),
                                  .silences = std::move(portion.silences)});
         if (hangs.due) earlier(next_scan_, *hangs.due);
+        if (hangs.sockets_due) earlier(next_socket_scan_, *hangs.sockets_due);
         for (const auto* spinner : hangs.spinners) {
             turn.out.emplace_back(CountSyscalls{.process = spinner->last.process, .thread = spinner->last.thread});
         }

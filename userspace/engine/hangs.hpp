@@ -31,6 +31,9 @@ public:
     [[nodiscard]] std::optional<Time> next_scan() const {
         return next_scan_;
     }
+    [[nodiscard]] std::optional<Time> next_socket_scan() const {
+        return next_socket_scan_;
+    }
     // Threads that lock waits point to and no scan has told of.
     [[nodiscard]] const std::vector<std::uint32_t>& strangers() const {
         return strangers_;
@@ -42,6 +45,7 @@ private:
     HangMemory memory_;
     std::set<Watch*> hung_; // with findings
     std::optional<Time> next_scan_;
+    std::optional<Time> next_socket_scan_;
     std::vector<std::uint32_t> strangers_;
 };
 

@@ -140,7 +140,8 @@ SocketQueue queue_of(const nz_socket& told) {
                       .limit = told.limit,
                       .mark = told.mark,
                       .accepts = (told.flags & (NZ_SOCKET_LISTENING | NZ_SOCKET_BOUND)) != 0,
-                      .peer_closed = (told.flags & NZ_SOCKET_PEER_CLOSED) != 0};
+                      .peer_closed = (told.flags & NZ_SOCKET_PEER_CLOSED) != 0,
+                      .frozen = (told.flags & NZ_SOCKET_FROZEN) != 0};
     if (told.family == NZ_SOCKET_UNIX) {
         queue.local = path_of(told);
         return queue;

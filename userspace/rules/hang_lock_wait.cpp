@@ -58,7 +58,7 @@ void find_lock_waits(const HangScene& scene, HangFindings& out) {
         if (scene.spec.deadlock && scene.graph.may_be_deadlock(wait.thread.tid)) continue;
         const auto root = scene.graph.root_of(wait.thread.tid);
         if (root != 0 && told_already(out, root)) continue;
-        if (!lasted(scene, seen->since, *scene.spec.lock_wait, out)) continue;
+        if (!lasted(scene, seen->since, *scene.spec.lock_wait, out.due)) continue;
         auto& jam = jams[root != 0 ? fmt::format("tid {}", root)
                                    : fmt::format("{:#x} of {}", wait.lock->address, wait.process.pid)];
         if (jam.longest == nullptr || seen->since < jam.longest->since) jam.longest = seen;

@@ -39,7 +39,11 @@ SeenThread seen(const SeenThread* before, const ThreadWait& wait, Time now) {
     after.since = std::min(after.since, began(wait, now));
     after.syscalls_seen = after.syscalls_seen || wait.entered_by_syscall;
     ++after.scans;
-    after.lock_scans = !locked ? 0 : before->last.lock == wait.lock ? before->lock_scans + 1 : 1;
+    // Not looked at this time (the examiner was busy) is no answer; the wait is still the same one.
+    if (!wait.lock)
+        after.last.lock = before->last.lock;
+    else
+        after.lock_scans = !locked ? 0 : before->last.lock == wait.lock ? before->lock_scans + 1 : 1;
     return after;
 }
 

@@ -16,11 +16,15 @@ HangFindings find_hangs(const HangScene& scene) {
     return out;
 }
 
-bool lasted(const HangScene& scene, Time since, Duration threshold, HangFindings& out) {
+bool lasted(const HangScene& scene, Time since, Duration threshold, std::optional<Time>& due) {
     const auto missing = threshold - scene.memory.lasting(since, scene.now);
     if (missing <= Duration::zero()) return true;
-    out.wait_until(scene.now + missing);
+    earlier(due, scene.now + missing);
     return false;
+}
+
+void earlier(std::optional<Time>& time, Time other) {
+    if (!time || other < *time) time = other;
 }
 
 double seconds(Duration duration) {

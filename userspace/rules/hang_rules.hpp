@@ -34,11 +34,9 @@ struct HangScene {
 struct HangFindings {
     std::vector<Finding> found;
     std::vector<const SeenThread*> spinners; // may be: worth counting their system calls
-    std::optional<Time> due;                 // when the next one may be found although nothing changes: worth a scan
-
-    void wait_until(Time time) {
-        if (!due || time < *due) due = time;
-    }
+    // When the next one may be found although nothing changes: worth a scan, of the threads or of the sockets.
+    std::optional<Time> due;
+    std::optional<Time> sockets_due;
 };
 
 void find_uninterruptible(const HangScene& scene, HangFindings& out); // hang_uninterruptible.cpp
@@ -55,7 +53,8 @@ void find_silent(const HangScene& scene, HangFindings& out);          // hang_si
 // --- what they share (hang_rules.cpp) ---------------------------------------------------------------------------
 
 // True: it has lasted. Else `out` is told when it will have.
-[[nodiscard]] bool lasted(const HangScene& scene, Time since, Duration threshold, HangFindings& out);
+[[nodiscard]] bool lasted(const HangScene& scene, Time since, Duration threshold, std::optional<Time>& due);
+void earlier(std::optional<Time>& time, Time other);
 [[nodiscard]] double seconds(Duration duration);
 // "write(3)", "futex"; "no system call".
 [[nodiscard]] std::string told_syscall(const ThreadWait& wait);

@@ -10,7 +10,7 @@ void find_silent(const HangScene& scene, HangFindings& out) {
     if (!scene.spec.silent) return;
     for (const auto* silence : scene.silences) {
         const auto since = scene.now - silence->silent;
-        if (!lasted(scene, since, *scene.spec.silent, out)) continue;
+        if (!lasted(scene, since, *scene.spec.silent, out.due)) continue;
         const auto so_long = scene.memory.lasting(since, scene.now);
         const auto usual = silence->usual == Duration::zero() ? std::string("less than 64 ms") : tell(silence->usual);
         out.found.push_back(

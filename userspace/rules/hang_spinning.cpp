@@ -33,7 +33,7 @@ void find_spinning(const HangScene& scene, HangFindings& out) {
         const auto burnt = wait.cpu - seen->cpu_before;
         if (!wait.syscalls && seen->scans > 1 && burnt >= suspicious) out.spinners.push_back(seen);
         if (burnt < *scene.spec.spinning) {
-            out.wait_until(scene.now + *scene.spec.spinning - burnt);
+            earlier(out.due, scene.now + *scene.spec.spinning - burnt);
             continue;
         }
         out.found.push_back({.kind = HangKind::spinning,

@@ -30,7 +30,7 @@ void find_stopped(const HangScene& scene, HangFindings& out) {
         const auto& wait = seen->last;
         const bool traced = wait.state == ThreadState::traced;
         if ((wait.state != ThreadState::stopped && !traced) || wait.frozen) continue;
-        if (!lasted(scene, seen->since, *scene.spec.stopped, out) || !told.insert(wait.process).second) continue;
+        if (!lasted(scene, seen->since, *scene.spec.stopped, out.due) || !told.insert(wait.process).second) continue;
         const auto so_long = scene.memory.lasting(seen->since, scene.now);
         Finding finding{.kind = HangKind::stopped,
                         .process = wait.process,

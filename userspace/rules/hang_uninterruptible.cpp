@@ -11,7 +11,7 @@ void find_uninterruptible(const HangScene& scene, HangFindings& out) {
     for (const auto* seen : scene.threads) {
         const auto& wait = seen->last;
         if (wait.state != ThreadState::uninterruptible || wait.frozen) continue;
-        if (!lasted(scene, seen->since, *scene.spec.uninterruptible, out)) continue;
+        if (!lasted(scene, seen->since, *scene.spec.uninterruptible, out.due)) continue;
         const auto so_long = scene.memory.lasting(seen->since, scene.now);
         Finding finding{.kind = HangKind::uninterruptible,
                         .process = wait.process,

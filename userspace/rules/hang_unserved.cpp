@@ -25,10 +25,10 @@ bool listening(SocketKind kind) {
     return kind == SocketKind::tcp_listening || kind == SocketKind::unix_listening;
 }
 
-// A client keeps idle connections in a pool; what a server says before it closes one of them, nobody has to read.
+// A client keeps idle connections in a pool; what a server says before it closes one of them, nobody has to read. And a
+// byte forgotten in a pair of sockets of a program's own, or an answer that came too late, is nobody's work.
 bool nobody_has_to_read(const SocketQueue& socket) {
-    return socket.kind == SocketKind::udp ? !socket.accepts
-                                          : socket.kind == SocketKind::tcp && socket.peer_closed && !socket.accepts;
+    return !socket.accepts && (socket.kind != SocketKind::tcp || socket.peer_closed);
 }
 
 std::string told_socket(const SocketQueue& socket) {
@@ -44,7 +44,7 @@ void find_unserved(const HangScene& scene, HangFindings& out) {
     for (const auto& [seen, held] : scene.sockets) {
         const auto& socket = *held;
         if (socket.frozen || nobody_has_to_read(socket)) continue;
-        if (!lasted(scene, seen->since, *scene.spec.unserved, out) || seen->scans < 2) continue;
+        if (!lasted(scene, seen->since, *scene.spec.unserved, out.sockets_due) || seen->scans < 2) continue;
         const auto so_long = scene.memory.lasting(seen->since, scene.now);
         const auto what =
             listening(socket.kind)

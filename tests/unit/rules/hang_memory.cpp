@@ -38,6 +38,20 @@ TEST_CASE("one switch makes another wait of it") {
     CHECK(memory.thread(10)->scans == 1);
 }
 
+TEST_CASE("a lock that was not looked at this time is still the one of the same wait, and proves nothing anew") {
+    HangMemory memory;
+    memory.take(scan_of({WaitBuilder(scanner).waiting_for(0x1000, 11)}), Time(100s));
+    WaitBuilder unexamined = WaitBuilder(scanner).waiting_for(0x1000, 11);
+    unexamined.wait.lock.reset();
+    memory.take(scan_of({unexamined}), Time(101s));
+    REQUIRE(memory.thread(10)->last.lock);
+    CHECK(memory.thread(10)->last.lock->owner_tid == 11);
+    CHECK(memory.thread(10)->lock_scans == 1);
+
+    memory.take(scan_of({WaitBuilder(scanner).waiting_for(0x1000, 11)}), Time(102s));
+    CHECK(memory.thread(10)->lock_scans == 2);
+}
+
 TEST_CASE("a tid used again by another thread is nobody that was seen") {
     HangMemory memory;
     memory.take(scan_of({WaitBuilder(scanner).in(ThreadState::stopped)}), Time(100s));
