@@ -192,7 +192,7 @@ SocketQueue socket_queue(Fields& fields) {
 
 } // namespace
 
-void write_scan(Out& object, const WaitScan& scan) {
+void write_scan(Out& object, const WaitScan& scan, Time start) {
     object["complete"] = scan.complete;
     object["sockets_seen"] = scan.sockets_seen;
     object["threads"] = Out::array();
@@ -201,6 +201,13 @@ void write_scan(Out& object, const WaitScan& scan) {
     object["sockets"] = Out::array();
     for (const auto& socket : scan.sockets)
         object["sockets"].push_back(to_json(socket));
+    if (!scan.beats.empty()) object["beats"] = Out::array();
+    for (const auto& beat : scan.beats) {
+        Out one{{"path", bytes_to_utf8(beat.path)}};
+        if (beat.touched) one["touched_ns"] = (*beat.touched - start).count();
+        put(one, "error", beat.error);
+        object["beats"].push_back(std::move(one));
+    }
     if (scan.silences.empty()) return;
     object["silences"] = Out::array();
     for (const auto& silence : scan.silences) {
@@ -219,6 +226,11 @@ WaitScan read_scan(Fields& fields) {
     scan.sockets_seen = fields.flag("sockets_seen", false);
     fields.each("threads", [&](Fields& each) { scan.threads.push_back(thread(each)); });
     fields.each("sockets", [&](Fields& each) { scan.sockets.push_back(socket_queue(each)); });
+    fields.each("beats", [&](Fields& each) {
+        FileBeat beat{.path = each.comm("path"), .touched = {}, .error = each.comm("error")};
+        if (each.has("touched_ns")) beat.touched = Time(duration(each, "touched_ns"));
+        scan.beats.push_back(std::move(beat));
+    });
     fields.each("silences", [&](Fields& each) {
         scan.silences.push_back({.process = identity(each),
                                  .silent = duration(each, "silent_ns"),
@@ -226,6 +238,11 @@ WaitScan read_scan(Fields& fields) {
                                  .usual = duration(each, "usual_ns")});
     });
     return scan;
+}
+
+void begin_at(WaitScan& scan, Time start) {
+    for (auto& beat : scan.beats)
+        if (beat.touched) *beat.touched += start.time_since_epoch();
 }
 
 } // namespace nezuban

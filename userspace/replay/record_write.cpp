@@ -49,6 +49,7 @@ void add(Json& object, const Process& process) {
 // Fills in everything but the time; false: not an event of the kernel.
 struct Writer {
     Json& object;
+    Time start;
 
     bool operator()(const Forked& event) const {
         object["event"] = "fork";
@@ -110,7 +111,7 @@ struct Writer {
     }
     bool operator()(const WaitsSeen& event) const {
         object["event"] = "scan";
-        write_scan(object, *event.scan);
+        write_scan(object, *event.scan, start);
         return true;
     }
     bool operator()(const Stalled& event) const {
@@ -145,7 +146,7 @@ std::string record_header(const ClockPair& start) {
 
 std::string to_line(const Event& event, Time time, Time start) {
     Json object{{"t", std::max(time - start, Duration::zero()).count()}};
-    if (!std::visit(Writer{object}, event)) return {};
+    if (!std::visit(Writer{object, start}, event)) return {};
     return line_of(object);
 }
 

@@ -1,6 +1,7 @@
 #include "replay/replay.hpp"
 
 #include "replay/record.hpp"
+#include "replay/record_waits.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -122,7 +123,13 @@ Result<ReplaySummary> replay(std::istream& record, Engine& engine, const ReplayS
             sink.broken(number, parsed.error().text);
             continue;
         }
-        if (auto played = player.play(parsed->event, start->monotonic + parsed->since_start); !played)
+        auto event = parsed->event;
+        if (auto* seen = std::get_if<WaitsSeen>(&event)) {
+            auto scan = *seen->scan;
+            begin_at(scan, start->monotonic);
+            seen->scan = std::make_shared<const WaitScan>(std::move(scan));
+        }
+        if (auto played = player.play(event, start->monotonic + parsed->since_start); !played)
             return std::unexpected(played.error().in(fmt::format("line {}", number)));
         ++summary.events;
     }

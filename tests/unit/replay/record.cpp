@@ -236,6 +236,7 @@ TEST_CASE("a scan comes back as it was written") {
         WaitScan{.threads = {waiting},
                  .sockets = {queue},
                  .silences = {{.process = {.pid = 7, .start_ns = 99}, .silent = 1s, .longest = 2s, .usual = 3s}},
+                 .beats = {{.path = "/run/x", .touched = start - 2s, .error = ""}},
                  .sockets_seen = true,
                  .complete = false});
 
@@ -255,6 +256,8 @@ TEST_CASE("a scan comes back as it was written") {
     REQUIRE(scan->sockets.size() == 1);
     CHECK(scan->sockets[0].mark == 77);
     CHECK(scan->silences.size() == 1);
+    REQUIRE(scan->beats.size() == 1);
+    CHECK(scan->beats[0].touched == Time(-2s)); // from the start of the record on
     CHECK_FALSE(scan->complete);
 }
 
