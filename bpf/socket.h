@@ -170,7 +170,8 @@ static __always_inline bool read_udp(struct nz_socket *out, struct sock *sk)
 		head = BPF_CORE_READ(udp, reader_queue.next);
 	if (!head)
 		return false;
-	out->length = BPF_CORE_READ(sk, sk_backlog.rmem_alloc.counter);
+	/* Torn: one of them is just moving from the one queue to the other. */
+	out->length = BPF_CORE_READ(sk, sk_receive_queue.qlen) + BPF_CORE_READ(udp, reader_queue.qlen);
 	if (!out->length)
 		out->length = 1;
 	/* From its header on: who sent it, its sum, and how it begins. */

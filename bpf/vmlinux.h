@@ -310,9 +310,6 @@ struct socket {
 struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
-	struct {
-		atomic_t rmem_alloc;
-	} sk_backlog;
 	u8 sk_userlocks : 4; /* a whole byte in later ones */
 	struct socket *sk_socket;
 	u16 sk_protocol;

@@ -117,7 +117,7 @@ struct SocketQueue {
     std::uint64_t inode = 0; // of the socket: the same for all who hold it
     std::uint64_t network_namespace = 0;
     SocketKind kind = SocketKind::tcp;
-    std::uint32_t length = 0; // connections of a listening one, bytes of the others
+    std::uint32_t length = 0; // connections of a listening one, datagrams of UDP, bytes of the others
     std::uint32_t limit = 0;  // of the backlog; 0: none, or unknown
     std::uint64_t mark = 0;   // changes whenever something is taken out: what is at the head, or how much was ever read
     bool accepts = false;     // it serves: listening, accepted from a listening one of this host, or bound to its port

@@ -37,6 +37,16 @@ std::string told_socket(const SocketQueue& socket) {
     return text;
 }
 
+std::string told_queue(const SocketQueue& socket) {
+    const bool one = socket.length == 1;
+    if (listening(socket.kind))
+        return fmt::format("{} {} on {} and nobody accepts any", socket.length,
+                           one ? "connection waits" : "connections wait", told_socket(socket));
+    const std::string unit = socket.kind == SocketKind::udp ? "datagram" : "byte";
+    return fmt::format("{} {}{} on {} and nobody reads", socket.length, unit, one ? " waits" : "s wait",
+                       told_socket(socket));
+}
+
 } // namespace
 
 void find_unserved(const HangScene& scene, HangFindings& out) {
@@ -46,15 +56,10 @@ void find_unserved(const HangScene& scene, HangFindings& out) {
         if (socket.frozen || nobody_has_to_read(socket)) continue;
         if (!lasted(scene, seen->since, *scene.spec.unserved, out.sockets_due) || seen->scans < 2) continue;
         const auto so_long = scene.memory.lasting(seen->since, scene.now);
-        const auto what =
-            listening(socket.kind)
-                ? fmt::format("{} {} on {} and nobody accepts any", socket.length,
-                              socket.length == 1 ? "connection waits" : "connections wait", told_socket(socket))
-                : fmt::format("{} bytes wait on {} and nobody reads them", socket.length, told_socket(socket));
         Finding finding{.kind = HangKind::unserved,
                         .process = socket.owner,
                         .since = seen->since,
-                        .reason = fmt::format("{}, for {} (pid {}, descriptor {})", what, tell(so_long),
+                        .reason = fmt::format("{}, for {} (pid {}, descriptor {})", told_queue(socket), tell(so_long),
                                               socket.owner.pid, socket.fd),
                         .evidence = {{"socket", told_socket(socket)},
                                      {"kind", std::string(name_of(socket.kind))},

@@ -1,6 +1,7 @@
 #include "replay/record.hpp"
 
 #include "replay/bytes.hpp"
+#include "replay/record_waits.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -236,7 +237,6 @@ TEST_CASE("a scan comes back as it was written") {
         WaitScan{.threads = {waiting},
                  .sockets = {queue},
                  .silences = {{.process = {.pid = 7, .start_ns = 99}, .silent = 1s, .longest = 2s, .usual = 3s}},
-                 .beats = {{.path = "/run/x", .touched = start - 2s, .error = ""}},
                  .sockets_seen = true,
                  .complete = false});
 
@@ -256,9 +256,19 @@ TEST_CASE("a scan comes back as it was written") {
     REQUIRE(scan->sockets.size() == 1);
     CHECK(scan->sockets[0].mark == 77);
     CHECK(scan->silences.size() == 1);
-    REQUIRE(scan->beats.size() == 1);
-    CHECK(scan->beats[0].touched == Time(-2s)); // from the start of the record on
     CHECK_FALSE(scan->complete);
+}
+
+TEST_CASE("the time of a heartbeat file is kept from the start of the record on") {
+    WaitScan written;
+    written.beats.push_back({.path = "/run/x", .touched = start - 2s, .error = ""});
+
+    auto read = *read_as<WaitsSeen>(WaitsSeen{std::make_shared<const WaitScan>(written)}).scan;
+    begin_at(read, Time(500s)); // played at another time
+
+    REQUIRE(read.beats.size() == 1);
+    CHECK(read.beats[0].path == "/run/x");
+    CHECK(read.beats[0].touched == Time(498s));
 }
 
 TEST_CASE("the end of a stall and a beat come back as they were written") {
