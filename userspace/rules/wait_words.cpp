@@ -182,6 +182,8 @@ Purpose purpose_of(const ThreadWait& wait, const Surroundings& around) {
     if (wait.lock && (wait.lock->owner_tid != 0 || wait.lock->readers != 0)) return lock_purpose(wait);
     if (wait.state == ThreadState::uninterruptible) return uninterruptible(wait);
     if (wait.kernel_thread) return {.what = WaitsFor::wakeup, .text = "waiting for work"};
+    if (!wait.syscall && wait.kernel_stack.empty())
+        return {.what = WaitsFor::kernel, .text = "asleep; the kernel doesn't tell on what"};
     if (!wait.syscall) return {.what = WaitsFor::kernel, .text = "waiting in the kernel, not for a system call"};
     return in_syscall(wait, around);
 }

@@ -84,7 +84,9 @@ TEST_CASE("a rule may have the name of a verb") {
 TEST_CASE("a slip of the finger is answered with what was probably meant") {
     CHECK(refused({}) == "nezuban: a verb is missing: see nezuban --help\n");
     CHECK(refused({"stauts"}) == "nezuban: unknown verb 'stauts' (did you mean \"status\"?)\n");
-    CHECK(refused({"explain", "1"}) == "nezuban: unknown verb 'explain'\n");
+    CHECK(refused({"explian", "1"}) == "nezuban: unknown verb 'explian' (did you mean \"explain\"?)\n");
+    CHECK(refused({"sing", "1"}) == "nezuban: unknown verb 'sing'\n");
+    CHECK(refused({"explain"}) == "nezuban: TARGET is required\n");
     CHECK(refused({"status", "--jsno"}) == "nezuban: unknown option '--jsno' (did you mean \"--json\"?)\n");
     CHECK(refused({"health", "--stile=ocf"}) == "nezuban: unknown option '--stile' (did you mean \"--style\"?)\n");
     CHECK(refused({"pause", "a", "b"}) == "nezuban: NAME: At Most 1 required but received 2\n");
