@@ -79,3 +79,28 @@ TEST_CASE("a file that is touched no more is the end of its heart's beat") {
     CHECK(says_how_long(events.await(name, "recovered")));
     CHECK(count_of(daemon, name, "hang") == 1);
 }
+
+TEST_CASE("a service that says WATCHDOG=1 no more is told, and when it says it again") {
+    NEEDS_DAEMON();
+    const auto name = fresh_name();
+    const Later later;
+    Daemon daemon(later.rule() + hang_rule(name, "hang.heartbeat = \"1s\""));
+    daemon.start();
+    Events events(daemon);
+    Actor service(
+        "nzstuck", {"heartbeat"}, name,
+        {.environment = {{"NOTIFY_SOCKET", daemon.dir().file("notify")}}, .directory = {}, .ends_with_input = true});
+    later.come(events);
+    CHECK(count_of(daemon, name, "hang") == 0);
+
+    service.tell("stop");
+
+    const auto hang = events.await(name, "hang");
+    CAPTURE(hang.dump());
+    CHECK(hang["pid"] == service.pid());
+    CHECK(hang.at("evidence").at("last_beat_s").get<double>() >= 1.0);
+
+    service.tell("resume");
+    CHECK(says_how_long(events.await(name, "recovered")));
+    CHECK(count_of(daemon, name, "hang") == 1);
+}

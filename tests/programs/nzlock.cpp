@@ -109,7 +109,7 @@ void ring_of_mutexes(const std::string& kind, std::size_t size) {
 void ring_of_processes(const char* name) {
     struct Shared {
         Ring ring;
-        std::array<pthread_mutex_t, 2> mutexes;
+        std::array<pthread_mutex_t, 2> mutexes{};
     };
     void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) nz::give_up("mmap");
@@ -223,7 +223,8 @@ void say_waiting(const void* lock, pid_t holder, const std::vector<pid_t>& waite
 // Its child waits until the other end of the pipe says something; so long this thread is in D.
 void in_vfork(int until) {
     const pid_t parent = getpid();
-    const pid_t child = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): it is what this is about
+    // It is what this is about.
+    const pid_t child = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork,bugprone-unsafe-functions)
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(0);
@@ -261,6 +262,7 @@ void chain(long waiters_wanted, const std::string& how) {
         sched_yield();
     nz::await_state(getpid(), holder, how == "vfork" ? 'D' : 'S');
     std::vector<pid_t> waiters;
+    waiters.reserve(static_cast<std::size_t>(waiters_wanted));
     for (long at = 0; at < waiters_wanted; ++at) {
         waiters.push_back(nz::in_thread("waiter", [] {
             pthread_mutex_lock(&mutex);
@@ -280,18 +282,19 @@ void chain(long waiters_wanted, const std::string& how) {
     }
 }
 
+// As if it were a lock, of the simple kind that many runtimes make: 2 is "locked, and somebody waits".
 void lost_wakeup() {
-    static std::atomic<int> word = 0;
+    static std::atomic<int> word = 2;
     const pid_t tid = nz::in_thread("waiter", [] {
-        while (word == 0)
-            syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, nullptr, nullptr, 0);
+        while (word == 2)
+            syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, nullptr, nullptr, 0);
         pause();
     });
     say_waiting(&word, 0, {tid});
     std::string line;
     while (nz::read_line(line)) {
         if (line != "release") continue;
-        word = 1;
+        word = 0;
         syscall(SYS_futex, &word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, nullptr, nullptr, 0);
         nz::say(R"({"event": "released"})");
     }
@@ -299,6 +302,7 @@ void lost_wakeup() {
 
 void idle_on(long threads, const std::function<void()>& wait) {
     std::vector<pid_t> tids;
+    tids.reserve(static_cast<std::size_t>(threads));
     for (long at = 0; at < threads; ++at)
         tids.push_back(nz::in_thread("idle", wait));
     say_waiting(nullptr, 0, tids);

@@ -52,7 +52,8 @@ void in_vfork() {
     nz::must(pipe2(ends, O_CLOEXEC), "pipe");
     const pid_t tid = nz::in_thread("vforker", [] {
         const pid_t parent = getpid();
-        const pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): it is what this is about
+        // It is what this is about.
+        const pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork,bugprone-unsafe-functions)
         if (pid == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             if (getppid() != parent) _exit(0);

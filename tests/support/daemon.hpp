@@ -58,7 +58,7 @@ class Daemon {
 public:
     // rules: the configuration but its [daemon] section; daemon_keys: lines for that section.
     explicit Daemon(const std::string& rules, const std::string& daemon_keys = "")
-        : notify_(dir_.file("notify")), daemon_keys_(daemon_keys) {
+        : notify_(dir_.file("service-manager")), daemon_keys_(daemon_keys) {
         configure(rules);
     }
 
@@ -70,7 +70,7 @@ public:
 
     // Returns when it says READY=1; throws with its log when it ends instead.
     void start(std::vector<std::pair<std::string, std::string>> environment = {}) {
-        environment.emplace_back("NOTIFY_SOCKET", dir_.file("notify"));
+        environment.emplace_back("NOTIFY_SOCKET", dir_.file("service-manager"));
         child_ = std::make_unique<Child>(
             logged({nezuban_binary(), "run", "-c", config_}),
             ChildOptions{.environment = std::move(environment), .directory = {}, .own_errors = false});
