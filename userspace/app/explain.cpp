@@ -166,7 +166,8 @@ private:
         }
         if (const auto known = scene_.of_daemon.find(result_.around.pid); known != scene_.of_daemon.end())
             merge(known->second, result_.findings);
-        std::ranges::stable_sort(result_.findings, {}, &Finding::since);
+        std::ranges::sort(result_.findings, {},
+                          [](const Finding& finding) { return std::tuple(finding.since, finding.kind, finding.tid); });
     }
     void add_owners() {
         std::set<std::uint32_t> tids;
@@ -222,6 +223,7 @@ Result<std::vector<Explanation>> explain_all(const std::vector<std::uint32_t>& p
                       .rules = std::move(rules),
                       .clocks = clock_pair()};
     std::vector<Explanation> all;
+    all.reserve(pids.size());
     for (const auto pid : pids)
         all.push_back(Explainer(scene, pid, asked == 0 ? pid : asked).explain());
     return all;
@@ -264,7 +266,9 @@ void print_rule(const RuleSpec& rule, std::vector<Explanation> all, const Explai
         return print({{"rule", rule.name}, {"processes", std::move(processes)}}, out);
     }
     constexpr std::size_t shown_max = 20;
-    std::ranges::stable_sort(all, {}, [](const Explanation& explanation) { return explanation.verdict.kind; });
+    std::ranges::sort(all, {}, [](const Explanation& explanation) {
+        return std::pair(explanation.verdict.kind, explanation.around.pid);
+    });
     const auto hung = std::ranges::count_if(
         all, [](const Explanation& explanation) { return explanation.verdict.kind == VerdictKind::hung; });
     out << fmt::format("rule {}: {} {}, {} hung\n", printable(rule.name), all.size(),
@@ -287,6 +291,7 @@ int explain_rule(const ExplainOptions& options, std::ostream& out, std::ostream&
     if (rule == spec->rules.end()) {
         const std::vector<std::string_view> names = [&] {
             std::vector<std::string_view> known;
+            known.reserve(spec->rules.size());
             for (const auto& each : spec->rules)
                 known.push_back(each.name);
             return known;

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 
@@ -122,8 +123,9 @@ void keep_sockets_of(const Pids& ours, WaitScan& scan) {
     std::erase_if(scan.sockets,
                   [&](const SocketQueue& queue) { return !theirs.contains({queue.network_namespace, queue.inode}); });
     // What the process that was asked for holds is told of it, not of who happens to come first.
-    std::ranges::stable_partition(scan.sockets,
-                                  [&](const SocketQueue& queue) { return ours.contains(queue.owner.pid); });
+    std::ranges::sort(scan.sockets, {}, [&](const SocketQueue& queue) {
+        return std::tuple(!ours.contains(queue.owner.pid), queue.owner.pid, queue.fd);
+    });
 }
 
 Result<void> complete(Look& look, const Pids& ours, std::set<std::uint32_t>& unreadable,

@@ -106,6 +106,7 @@ Result<SceneErrand> SceneErrand::send(const std::vector<std::uint32_t>& pids, co
         const auto loaded = load(config, system_sources());
         if (!loaded.ok()) return;
         std::vector<Matcher> matchers;
+        matchers.reserve(loaded.spec.rules.size());
         for (const auto& rule : loaded.spec.rules)
             matchers.emplace_back(rule.match);
         for (auto& known : all) {

@@ -11,6 +11,7 @@
 #include <ostream>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -85,14 +86,15 @@ std::vector<Group> grouped(const Explanation& explanation, bool coarse) {
         group.hung = stuck;
     }
     std::vector<Group> sorted;
+    sorted.reserve(groups.size());
     for (auto& [key, group] : groups)
         sorted.push_back(std::move(group));
     // A lock explains more than a crowd of idlers does.
-    std::ranges::stable_sort(sorted, {}, [](const Group& group) {
+    std::ranges::sort(sorted, {}, [](const Group& group) {
         const bool stuck =
             group.threads.front()->last.state == ThreadState::uninterruptible || group.purpose.what == WaitsFor::lock;
         return std::tuple(!group.hung, !stuck, group.purpose.what != WaitsFor::nothing,
-                          -static_cast<long>(group.threads.size()));
+                          -static_cast<long>(group.threads.size()), group.threads.front()->last.thread.tid);
     });
     return sorted;
 }
