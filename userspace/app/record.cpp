@@ -85,10 +85,10 @@ Result<void> record(const RecordOptions& options, Recording& recording) {
         recording.log(line);
     observer->compare();
     auto scan_at = clocks.monotonic;
-    const auto end = options.hold ? std::optional(clocks.monotonic + *options.hold) : std::nullopt;
+    const Time end = options.hold ? clocks.monotonic + *options.hold : Time::max();
     for (bool more = true; !stopping;) {
         const auto now = monotonic_now();
-        if (end && now >= *end) break;
+        if (now >= end) break;
         waits.advance(now);
         if (now >= scan_at && !waits.under_way()) {
             scan_at = now + std::max(DaemonSpec{}.scan, (waits.thread_cost() + waits.socket_cost()) * scan_share);
@@ -97,7 +97,7 @@ Result<void> record(const RecordOptions& options, Recording& recording) {
         const bool scanning = waits.work();
         auto deadline = more || scanning ? now : std::min(now + flush_every, scan_at);
         if (const auto due = waits.next_deadline()) deadline = std::min(deadline, *due);
-        if (end) deadline = std::min(deadline, *end);
+        deadline = std::min(deadline, end);
         if (auto stepped = loop->step(deadline); !stepped) return stepped;
         auto worked = observer->work(ends);
         if (!worked) return std::unexpected(worked.error());
