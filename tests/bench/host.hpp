@@ -25,6 +25,15 @@ inline void rest(std::chrono::milliseconds span) {
     std::this_thread::sleep_for(span);
 }
 
+// So many idle processes of the name nzb-idle. 20,000 take 6 to 13 s to come, and on a busy machine longer than
+// anything else is waited for.
+inline test::Child start_sleepers(int count) {
+    test::Child sleepers({test::program("nzsleepers"), std::to_string(count), "--name", "nzb-idle", "--life", "600"},
+                         {.ends_with_input = true});
+    sleepers.read_line(test::after(std::chrono::minutes(2)));
+    return sleepers;
+}
+
 // The body of every bench: what cannot run here says so, what goes wrong fails.
 inline int run_bench(const std::function<void()>& body) {
     if (!test::can_load_bpf()) {

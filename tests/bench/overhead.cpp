@@ -1,4 +1,4 @@
-// What each BPF program costs the processes that nobody watches: `doctor`, five times.
+// What each BPF program costs those whom it meets: `doctor`, five times.
 #include "bench.hpp"
 #include "host.hpp"
 
@@ -19,8 +19,10 @@ void run() {
         const auto answer = nlohmann::json::parse(doctor.read_rest());
         doctor.wait();
         for (const auto& program : answer.at("programs")) {
-            const auto name =
-                program.at("program").get<std::string>() + " (" + program.at("hook").get<std::string>() + ")";
+            auto name = program.at("program").get<std::string>() + " (" + program.at("hook").get<std::string>();
+            if (const auto& when = program.at("attached_while"); !when.is_null())
+                name += ", while " + when.get<std::string>();
+            name += ")";
             net.try_emplace(name, name, "ns").first->second.add(program.at("net_ns").get<double>());
         }
         maps = answer.at("map_bytes").get<double>() / (1 << 20);
@@ -28,7 +30,7 @@ void run() {
     bench::print_title("cost of one run, net of an empty program on the same hook");
     for (const auto& [name, series] : net)
         bench::print(series);
-    fmt::print("{:<44} {:>6} {:>10} {:>10}\n", "none (sched_switch)", "-", "-", 0);
+    fmt::print("{:<44} {:>6} {:>10} {:>10}\n", "none (sched_switch, while nobody is)", "-", "-", 0);
     fmt::print("BPF maps: {:.2f} MiB\n", maps);
 }
 

@@ -6,6 +6,7 @@
 #include "empty_switch.hpp"
 
 #include <cmath>
+#include <memory>
 #include <optional>
 
 using namespace nezuban;
@@ -16,7 +17,7 @@ constexpr int pairs = 40;
 constexpr int pairs_of_one = 4;
 constexpr std::chrono::milliseconds span{100};
 
-enum class Way { none, empty, another_watched, both_watched };
+enum class Way { none, daemon, empty, another_watched, both_watched };
 
 class Comparison {
 public:
@@ -39,6 +40,8 @@ private:
     double run_with(Way way) {
         load_->forget_all_in(stalls_); // then nothing is attached
         baseline_bpf__detach(baseline_.get());
+        daemon_.reset();
+        if (way == Way::daemon) start_daemon();
         if (way == Way::empty) bench::attach(baseline_);
         if (way == Way::another_watched) load_->watch_bystander_in(stalls_);
         if (way == Way::both_watched) load_->watch_both_in(stalls_);
@@ -48,9 +51,16 @@ private:
         return handed_over;
     }
 
+    void start_daemon() {
+        daemon_ = std::make_unique<test::Daemon>(bench::runaway_rule());
+        daemon_->start();
+        bench::rest(std::chrono::milliseconds(200)); // the start is over
+    }
+
     std::optional<bench::PingPong> load_; // now and then others: where their memory lies makes a difference as well
     Stalls stalls_ = bench::must(Stalls::attach());
     bench::Baseline baseline_ = bench::load_baseline(false);
+    std::unique_ptr<test::Daemon> daemon_;
 };
 
 void print_bar(const std::string& what, const bench::Series& less, const bench::Series& spread, double at_most,
@@ -66,6 +76,7 @@ void print_bar(const std::string& what, const bench::Series& less, const bench::
 void run() {
     Comparison comparison;
     const auto spread = comparison.less(Way::none, Way::none, "nobody watched at all (twice)");
+    const auto daemon = comparison.less(Way::daemon, Way::none, "the daemon, with its default rule");
     const auto empty = comparison.less(Way::empty, Way::none, "an empty program");
     const auto another = comparison.less(Way::another_watched, Way::none, "another process watched");
     const auto both = comparison.less(Way::both_watched, Way::none, "both watched");
@@ -73,8 +84,9 @@ void run() {
     const auto both_beyond = comparison.less(Way::both_watched, Way::empty, "both watched, against an empty program");
     bench::print_title("throughput of a ping-pong on one processor: less by");
     bench::print(comparison.throughput);
-    for (const auto* series : {&spread, &empty, &another, &both, &beyond, &both_beyond})
+    for (const auto* series : {&spread, &daemon, &empty, &another, &both, &beyond, &both_beyond})
         bench::print(*series);
+    print_bar("the daemon with its default rule, nobody watched", daemon, spread, 0);
     print_bar("another process watched", another, spread, 2);
     print_bar("another process watched, against an empty program", beyond, spread, 2);
     print_bar("both of it watched", both, spread, 5, true);

@@ -1,6 +1,8 @@
 // One wait scan of a machine with 20,000 sleepers: processor time of the pass over threads, of that over sockets, and
 // of both; and how long the watcher is away for one slice.
+#include "app/scan_pace.hpp"
 #include "bench.hpp"
+#include "core/spec.hpp"
 #include "host.hpp"
 #include "probe/lifecycle.hpp"
 #include "probe/waits.hpp"
@@ -10,7 +12,7 @@ using namespace nezuban;
 namespace {
 
 constexpr int rounds = 21;
-constexpr const char* many = "20000";
+constexpr int many = 20'000;
 
 long long cpu_now_ns() {
     timespec now{};
@@ -40,8 +42,23 @@ Taken pass(const std::function<Result<bool>(std::size_t&)>& read_slice, bench::S
     return taken;
 }
 
+Duration of_ms(double ms) {
+    return std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(ms));
+}
+
+// As often as the daemon would come, with what it asks for by default.
+void print_share(const bench::Series& threads, const bench::Series& sockets) {
+    const auto usual = DaemonSpec{}.scan;
+    const auto seconds = [](Duration every) { return std::chrono::duration<double>(every).count(); };
+    const double of_threads = seconds(next_thread_scan_after(usual, of_ms(threads.median())));
+    const double of_sockets = seconds(next_socket_scan_after(usual, of_ms(sockets.median())));
+    bench::print_bar("the same, as often as it comes by default",
+                     threads.median() / of_threads / 10 + sockets.median() / of_sockets / 10, "% of a core",
+                     fmt::format("threads every {:.2g} s, sockets every {:.2g} s", of_threads, of_sockets), 1);
+}
+
 void run() {
-    auto sleepers = test::start_program("nzsleepers", {many, "--name", "nzb-idle", "--life", "600"});
+    auto sleepers = bench::start_sleepers(many);
     auto waits = bench::must(Waits::load());
     const ScanWish all{.uninterruptible = true,
                        .stopped = true,
@@ -76,6 +93,7 @@ void run() {
         bench::print(*series);
     bench::print_bar("wait scan of 20,000 processes, threads and sockets", both.median(), "ms CPU",
                      bench::spread_of(both), 60);
+    print_share(threads, sockets);
 }
 
 } // namespace

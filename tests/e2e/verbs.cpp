@@ -105,6 +105,7 @@ TEST_CASE("doctor: what the kernel offers and what we cost, with a daemon and wi
     CHECK(found["programs"].size() >= 5);
     for (const auto& feature : found["features"])
         if (feature["required"] == true) CHECK(feature["present"] == true);
+    CHECK(mentions(found["features"].dump(), "bpf_task_pt_regs"));
 
     daemon.start();
     answer = daemon.ask({"doctor", "--for", "200ms", "--json"});
@@ -115,6 +116,29 @@ TEST_CASE("doctor: what the kernel offers and what we cost, with a daemon and wi
     answer = daemon.ask({"doctor", "--for", "200ms"});
     CHECK(answer.exit_code == 0);
     CHECK(mentions(answer.out, "nothing to mend"));
+}
+
+TEST_CASE("doctor: what is attached only now and then, and what looking for hangs costs") {
+    NEEDS_DAEMON();
+    const Daemon daemon(rule(fresh_name(), "count.min = 0"));
+    const auto found = json::parse(daemon.ask({"doctor", "--for", "300ms", "--json"}).out);
+    if (mentions(found["to_mend"].dump(), "hang.silent is not watched")) SKIP("this kernel can't track stalls");
+    std::size_t of_switches = 0;
+    for (const auto& program : found["programs"]) {
+        const bool always = program["attached_while"].is_null();
+        CHECK(always == (program["hook"] != "sched_switch" && program["hook"] != "sys_enter"));
+        if (program["program"] != "handle_switch") continue;
+        ++of_switches;
+        CHECK(program["runs"] > 0);
+    }
+    CHECK(of_switches == 2);
+    const auto& scan = found["wait_scan"];
+    CHECK(scan["threads"] > 0);
+    CHECK(scan["thread_ms"] > 0);
+    CHECK(scan["thread_every_s"] >= 1);
+    CHECK(scan["share_percent"] > 0);
+    CHECK(scan["share_percent"] < 1.1);
+    CHECK(mentions(daemon.ask({"doctor", "--for", "60ms"}).out, "looking for hangs: "));
 }
 
 TEST_CASE("events: all, the last ones, of one rule, since a time") {

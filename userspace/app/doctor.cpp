@@ -1,5 +1,6 @@
 #include "app/doctor.hpp"
 
+#include "app/doctor_scan.hpp"
 #include "control/client.hpp"
 #include "control/protocol.hpp"
 #include "core/spec.hpp"
@@ -7,8 +8,12 @@
 #include "probe/features.hpp"
 #include "probe/overhead.hpp"
 
+#include <algorithm>
+#include <functional>
+#include <iterator>
 #include <optional>
 #include <ostream>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -21,6 +26,7 @@ namespace {
 struct Findings {
     Features features;
     std::optional<OverheadReport> overhead;
+    std::optional<ScanCost> scan;
     nlohmann::json daemon = nullptr; // its part of `status --json`; null: none answers
     std::vector<std::string> to_mend;
 };
@@ -40,21 +46,69 @@ void ask_daemon(const DoctorOptions& options, Findings& findings) {
         findings.to_mend.emplace_back("the history can't be written: see `status`");
 }
 
+// What this kernel can't do about hangs is left out by the daemon too; what to do about it is said.
+void measure_hangs(const DoctorOptions& options, Findings& findings) {
+    const auto begin_span = [&]() -> std::function<bool()> {
+        return [end = monotonic_now() + options.hold / 6] { return monotonic_now() < end; };
+    };
+    if (auto stalls = measure_stall_overhead(begin_span)) {
+        std::ranges::move(stalls->programs, std::back_inserter(findings.overhead->programs));
+        findings.overhead->map_bytes += stalls->map_bytes;
+    } else {
+        findings.to_mend.push_back("hang.silent is not watched, and the end of a stall is seen by the next scan only: "
+                                   + stalls.error().text);
+    }
+    if (auto scan = measure_scan(DaemonSpec{}.scan)) {
+        findings.scan = *scan;
+        findings.overhead->map_bytes += scan->map_bytes;
+        if (!scan->sockets_seen) findings.to_mend.emplace_back("hang.unserved is not looked for: no socket scan");
+    } else {
+        findings.to_mend.push_back("hangs are not looked for: " + scan.error().text);
+    }
+}
+
 Findings examine(const DoctorOptions& options) {
     Findings findings{.features = probe_features()};
     if (auto able = require(findings.features); !able) {
         findings.to_mend.push_back(able.error().text);
         return findings;
     }
-    const auto end = monotonic_now() + options.hold;
+    const auto end = monotonic_now() + options.hold / 2;
     auto overhead = measure_overhead(findings.features, DaemonSpec{}.ring_size, [&] { return monotonic_now() < end; });
     if (overhead) {
         findings.overhead = std::move(*overhead);
+        measure_hangs(options, findings);
     } else {
         findings.to_mend.push_back(overhead.error().text);
     }
     ask_daemon(options, findings);
     return findings;
+}
+
+double ms(Duration duration) {
+    return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+void print_costs(const OverheadReport& overhead, std::ostream& out) {
+    out << "cost of one event, for every process of the machine (net: less an empty program on the same hook)\n";
+    out << fmt::format("  {:<20} {:<22} {:>8} {:>10} {:>10}  {}\n", "program", "hook", "runs", "gross ns", "net ns",
+                       "attached only while");
+    for (const auto& one : overhead.programs) {
+        out << fmt::format("  {:<20} {:<22} {:>8} {:>10.0f} {:>10.0f}{}{}\n", one.program, one.hook, one.runs,
+                           one.gross_ns, one.net_ns, one.when.empty() ? "" : "  ", one.when);
+    }
+    out << "  (context switches and system calls cost nothing: no program is attached to them unless a rule has "
+           "hang.silent,\n"
+           "  a thread seems to spin, or a hang was found and its end is waited for)\n";
+}
+
+void print_scan(const ScanCost& scan, std::ostream& out) {
+    out << fmt::format("looking for hangs: {} threads in {:.2f} ms, every {:.1f} s; ", scan.of_threads,
+                       ms(scan.threads), ms(scan.threads_every) / 1000);
+    if (scan.sockets_seen)
+        out << fmt::format("their sockets in {:.2f} ms, every {:.1f} s; ", ms(scan.sockets),
+                           ms(scan.sockets_every) / 1000);
+    out << fmt::format("{:.2g} % of a core\n", scan.share());
 }
 
 void print(const Findings& findings, std::ostream& out) {
@@ -64,17 +118,10 @@ void print(const Findings& findings, std::ostream& out) {
         out << fmt::format("  {:<36} {:<4}{}\n", feature.name, mark, feature.present ? "" : feature.detail);
     }
     out << fmt::format("mode: {}\n", findings.overhead ? "bpf" : "none");
-    if (findings.overhead) {
-        out << "cost of one event, for every process of the machine (net: less an empty program on the same hook)\n";
-        out << fmt::format("  {:<20} {:<22} {:>8} {:>10} {:>10}\n", "program", "hook", "runs", "gross ns", "net ns");
-        for (const auto& one : findings.overhead->programs) {
-            out << fmt::format("  {:<20} {:<22} {:>8} {:>10.0f} {:>10.0f}\n", one.program, one.hook, one.runs,
-                               one.gross_ns, one.net_ns);
-        }
-        out << fmt::format("  {:<20} {:<22} {:>8} {:>10} {:>10}\n", "-", "sched_switch", "-", 0, 0);
-        out << "  (a context switch costs nothing: no program is attached to it)\n";
+    if (findings.overhead) print_costs(*findings.overhead, out);
+    if (findings.scan) print_scan(*findings.scan, out);
+    if (findings.overhead)
         out << fmt::format("BPF maps: {:.1f} MiB\n", static_cast<double>(findings.overhead->map_bytes) / (1 << 20));
-    }
     if (!findings.daemon.is_null()) {
         out << fmt::format("daemon: pid {}, {} events received, {} lost, {} resyncs\n", findings.daemon.value("pid", 0),
                            findings.daemon.value("events_received", 0ULL), findings.daemon.value("events_lost", 0ULL),
@@ -84,6 +131,21 @@ void print(const Findings& findings, std::ostream& out) {
         out << "to mend: " << line << '\n';
     }
     if (findings.to_mend.empty()) out << "nothing to mend\n";
+}
+
+nlohmann::json json_of(const std::optional<ScanCost>& scan) {
+    if (!scan) return nullptr;
+    nlohmann::json json{{"threads", scan->of_threads},
+                        {"thread_ms", ms(scan->threads)},
+                        {"thread_every_s", ms(scan->threads_every) / 1000},
+                        {"socket_ms", nullptr},
+                        {"socket_every_s", nullptr},
+                        {"share_percent", scan->share()}};
+    if (scan->sockets_seen) {
+        json["socket_ms"] = ms(scan->sockets);
+        json["socket_every_s"] = ms(scan->sockets_every) / 1000;
+    }
+    return json;
 }
 
 void print_json(const Findings& findings, std::ostream& out) {
@@ -99,19 +161,17 @@ void print_json(const Findings& findings, std::ostream& out) {
         for (const auto& one : findings.overhead->programs) {
             programs.push_back({{"program", one.program},
                                 {"hook", one.hook},
+                                {"attached_while", one.when.empty() ? nlohmann::json() : nlohmann::json(one.when)},
                                 {"runs", one.runs},
                                 {"gross_ns", one.gross_ns},
                                 {"net_ns", one.net_ns}});
         }
     }
-    const nlohmann::json all{{"kernel", findings.features.kernel},
-                             {"mode", findings.overhead ? "bpf" : "none"},
-                             {"features", std::move(features)},
-                             {"programs", std::move(programs)},
-                             {"sched_switch_ns", 0},
-                             {"map_bytes", findings.overhead ? findings.overhead->map_bytes : 0},
-                             {"daemon", findings.daemon},
-                             {"to_mend", findings.to_mend}};
+    const nlohmann::json all{
+        {"kernel", findings.features.kernel},  {"mode", findings.overhead ? "bpf" : "none"},
+        {"features", std::move(features)},     {"programs", std::move(programs)},
+        {"wait_scan", json_of(findings.scan)}, {"map_bytes", findings.overhead ? findings.overhead->map_bytes : 0},
+        {"daemon", findings.daemon},           {"to_mend", findings.to_mend}};
     out << all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 

@@ -1,12 +1,10 @@
 #include "probe/features.hpp"
 
-#include <cstdint>
-#include <cstring>
-#include <fstream>
-#include <memory>
-#include <optional>
+#include "probe/kernel_types.hpp"
 
-#include <bpf/btf.h>
+#include <fstream>
+#include <utility>
+
 #include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -15,34 +13,6 @@
 namespace nezuban {
 
 namespace {
-
-struct FreeBtf {
-    void operator()(btf* object) const {
-        btf__free(object);
-    }
-};
-using Btf = std::unique_ptr<btf, FreeBtf>;
-
-// The function behind a tracepoint, from "typedef void (*btf_trace_NAME)(void *, ...)".
-const btf_type* prototype_of(const btf* kernel, const std::string& tracepoint) {
-    const auto id = btf__find_by_name_kind(kernel, ("btf_trace_" + tracepoint).c_str(), BTF_KIND_TYPEDEF);
-    if (id < 0) return nullptr;
-    const auto* type = btf__type_by_id(kernel, btf__type_by_id(kernel, static_cast<std::uint32_t>(id))->type);
-    if (type == nullptr || !btf_is_ptr(type)) return nullptr;
-    const auto* function = btf__type_by_id(kernel, type->type);
-    return function != nullptr && btf_is_func_proto(function) ? function : nullptr;
-}
-
-// The first parameter is the tracepoint's own context.
-std::size_t arguments_of(const btf_type* prototype) {
-    return prototype == nullptr ? 0 : static_cast<std::size_t>(btf_vlen(prototype)) - 1U;
-}
-
-bool first_argument_is_pointer(const btf* kernel, const btf_type* prototype) {
-    if (arguments_of(prototype) == 0) return false;
-    const auto* type = btf__type_by_id(kernel, btf_params(prototype)[1].type);
-    return type != nullptr && btf_is_ptr(type);
-}
 
 // The inode number that the kernel gives the first pid namespace (PROC_PID_INIT_INO).
 bool in_first_pid_namespace() {
@@ -60,6 +30,29 @@ bool has_capabilities() {
         return has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON));
     }
     return false;
+}
+
+// None of them is required: what can't be done without one is left out, and `run` says so in its log.
+void add_what_hangs_need(const KernelTypes& kernel, std::vector<Feature>& all) {
+    const auto add = [&](std::string name, bool present, std::string without) {
+        all.push_back({std::move(name), present, false, std::move(without)});
+    };
+    const bool clocks = kernel.has_member("task_struct", "sched_info") && kernel.has_member("rq", "clock_task");
+    add("sched_info and run queue clocks", clocks,
+        "hangs are not looked for: nobody knows since when a thread waits (CONFIG_SCHED_INFO)");
+    add("bpf_task_pt_regs", kernel.has_helper("BPF_FUNC_task_pt_regs"),
+        "no system call of a waiting thread is known, so no deadlock, no lock wait (since 5.15)");
+    add("bpf_snprintf", kernel.has_helper("BPF_FUNC_snprintf"), "hangs are told without kernel stacks (since 5.13)");
+    add("BPF task_file iterator", kernel.has_struct("bpf_iter__task_file"), "hang.unserved is not looked for");
+    add("tracepoint consume_skb", kernel.has_tracepoint("consume_skb"),
+        "the same word sent to a Unix socket again and again, and read each time, may look unserved");
+    const std::string stalls = "hang.silent is not watched, and the end of a stall is seen by the next scan only";
+    add("tracepoint sched_switch", kernel.has_tracepoint("sched_switch"), stalls);
+    add("task storage in tracing programs", kernel.has_member("task_struct", "bpf_storage"), stalls + " (since 5.12)");
+    add("BPF iterator over one process", kernel.has_member("bpf_iter_link_info", "task"), stalls + " (since 6.1)");
+    add("tracepoint sys_enter", kernel.has_tracepoint("sys_enter"),
+        "system calls of who seems to spin are not counted: only its system time tells "
+        "(CONFIG_HAVE_SYSCALL_TRACEPOINTS)");
 }
 
 } // namespace
@@ -80,29 +73,28 @@ Features probe_features() {
          "run as root, or with CAP_BPF and CAP_PERFMON (and CAP_KILL, CAP_SYS_PTRACE to act and to read)"});
     found.all.push_back({"first pid namespace", in_first_pid_namespace(), true,
                          "inside a container's pid namespace the kernel's pids mean nothing; run on the host"});
-    const Btf kernel(btf__load_vmlinux_btf());
-    found.all.push_back({"BTF", kernel != nullptr, true,
+    const KernelTypes kernel;
+    found.all.push_back({"BTF", static_cast<bool>(kernel), true,
                          "/sys/kernel/btf/vmlinux: needs a kernel of 5.10 or newer built with CONFIG_DEBUG_INFO_BTF"});
     if (!kernel) return found;
 
     for (const auto* name :
          {"sched_process_fork", "sched_process_exec", "sched_process_exit", "task_rename", "signal_generate"}) {
-        found.all.push_back({std::string("tracepoint ") + name, prototype_of(kernel.get(), name) != nullptr, true,
+        found.all.push_back({std::string("tracepoint ") + name, kernel.has_tracepoint(name), true,
                              "the kernel's life-cycle tracepoints can't be attached"});
     }
-    const bool ring = btf__find_by_name_kind(kernel.get(), "bpf_ringbuf", BTF_KIND_STRUCT) >= 0;
-    found.all.push_back({"BPF ring buffer", ring, true, "since 5.8"});
-    const bool iterator = btf__find_by_name_kind(kernel.get(), "bpf_iter__task", BTF_KIND_STRUCT) >= 0;
-    found.all.push_back({"BPF task iterator", iterator, true, "since 5.8"});
+    found.all.push_back({"BPF ring buffer", kernel.has_struct("bpf_ringbuf"), true, "since 5.8"});
+    found.all.push_back({"BPF task iterator", kernel.has_struct("bpf_iter__task"), true, "since 5.8"});
 
-    found.exit_tells_group_dead = arguments_of(prototype_of(kernel.get(), "sched_process_exit")) >= 2;
+    found.exit_tells_group_dead = kernel.arguments_of("sched_process_exit") >= 2;
     found.all.push_back({"sched_process_exit tells group_dead", found.exit_tells_group_dead, false,
                          "otherwise the thread counter is read, and an exit may be told twice (harmless)"});
-    found.oom_tells_task = first_argument_is_pointer(kernel.get(), prototype_of(kernel.get(), "mark_victim"));
+    found.oom_tells_task = kernel.first_argument_is_pointer("mark_victim");
     found.all.push_back({"mark_victim tells the task", found.oom_tells_task, false, "otherwise its pid alone"});
-    found.cgroup_moves = arguments_of(prototype_of(kernel.get(), "cgroup_attach_task")) == 4;
+    found.cgroup_moves = kernel.arguments_of("cgroup_attach_task") == 4;
     found.all.push_back({"tracepoint cgroup_attach_task", found.cgroup_moves, false,
                          "otherwise a move between cgroups is seen by the next comparison"});
+    add_what_hangs_need(kernel, found.all);
     return found;
 }
 

@@ -1,0 +1,24 @@
+// How often hangs may be looked for, given what a look costs: on a host of 20,000 processes every few seconds.
+#pragma once
+
+#include "core/time.hpp"
+
+#include <algorithm>
+
+namespace nezuban {
+
+// A wait scan walks every thread (0.8 µs each) and every descriptor (0.5 µs). Together that may take a hundredth of a
+// core: six tenths for the threads, so that with 20,000 of them a deadlock is still found within three seconds. What a
+// threshold asks for is looked at when it is due.
+constexpr int thread_share = 160;
+constexpr int socket_share = 250;
+
+// From one look at all threads, or at all sockets, to the next.
+[[nodiscard]] constexpr Duration next_thread_scan_after(Duration every, Duration cost) {
+    return std::max(every, cost * thread_share);
+}
+[[nodiscard]] constexpr Duration next_socket_scan_after(Duration every, Duration cost) {
+    return std::max(every, cost * socket_share);
+}
+
+} // namespace nezuban
