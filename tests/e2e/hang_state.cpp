@@ -141,7 +141,7 @@ TEST_CASE("a process that a debugger holds is told as that, and never restarted"
 TEST_CASE("what its cgroup has frozen does not hang") {
     NEEDS_DAEMON();
     if (!FreezerGroup::possible()) SKIP("no cgroup v1 freezer");
-    // Given an idle process and one with a thread in D, both frozen
+    // Given an idle process and a sleeping one, in a cgroup of their own
     const auto name = fresh_name();
     const Later later;
     Daemon daemon(later.rule()

@@ -92,6 +92,7 @@ TEST_CASE("servers that wait for work, and connections on which nobody says anyt
     }
     Daemon daemon(rules);
     std::vector<Client> clients;
+    clients.reserve(servers.size());
     for (std::size_t at = 0; at < servers.size(); ++at)
         clients.emplace_back(servers[at].said().at("port").get<int>(),
                              at + 1 == servers.size() ? SOCK_DGRAM : SOCK_STREAM);
