@@ -63,7 +63,8 @@ ScanWish Engine::scan_wish() const {
     for (const auto& watch : state_->watches) {
         const auto& hang = watch->spec().hang;
         wish.uninterruptible = wish.uninterruptible || hang.uninterruptible;
-        wish.stopped = wish.stopped || hang.stopped;
+        // Who is held by a debugger must be known before anybody is ended.
+        wish.stopped = wish.stopped || hang.stopped || hang.action == HangAction::restart;
         wish.locks = wish.locks || hang.deadlock || hang.lock_wait;
         wish.running = wish.running || hang.spinning;
         wish.silent = wish.silent || hang.silent;

@@ -4,6 +4,8 @@
 #include "engine/watch.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace nezuban {
 
@@ -24,8 +26,14 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
     const auto now = turn.now;
     if (scan.paused) memory_.gap(scan.paused->first, scan.paused->second);
     memory_.take(scan, now);
+    std::set<Identity> awake;
+    for (const auto& [process, tid, at] : std::exchange(returns_, {})) {
+        if (at < scan.began) continue;
+        memory_.forget(process, tid);
+        if (tid == 0) awake.insert(process);
+    }
     const WaitGraph graph(memory_.threads());
-    strangers_ = graph.strangers();
+    ask_for_owners(graph);
 
     std::map<Watch*, Portion> portions;
     const auto each_watch = [&](const Identity& process, const auto& give) {
@@ -35,11 +43,15 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
             give(portions[watch]);
         }
     };
+    std::set<Identity> debugged;
     for (const auto& [tid, thread] : memory_.threads()) {
+        if (thread.missed) continue;
+        if (thread.last.state == ThreadState::traced) debugged.insert(thread.last.process);
         each_watch(thread.last.process, [&](Portion& portion) { portion.threads.push_back(&thread); });
     }
     for (const auto& [key, socket] : memory_.sockets()) {
-        if (!scan.sockets_seen) break; // what is remembered of a queue is no evidence that it still stands
+        if (!scan.sockets_seen || !scan.complete)
+            break; // what is remembered of a queue is no evidence that it still stands
         // Of each rule the first holder: one socket is one finding, however many share it.
         for (const auto& holder : socket.holders) {
             each_watch(holder.owner, [&](Portion& portion) {
@@ -49,20 +61,21 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
         }
     }
     for (const auto& silence : scan.silences) {
+        if (awake.contains(silence.process)) continue;
         each_watch(silence.process, [&](Portion& portion) { portion.silences.push_back(&silence); });
-    }
-    for (auto* watch : hung_) {
-        portions[watch];
-    }
-    for (const auto& watch : watches) {
-        if (watch->spec().hang.heartbeat) portions[watch.get()];
     }
 
     std::vector<Watch*> concerned;
     next_scan_.reset();
-    if (scan.sockets_seen) next_socket_scan_.reset();
+    // When it was due and they could not be looked at, the regular look has to do.
+    if (scan.sockets_seen || (next_socket_scan_ && *next_socket_scan_ <= now)) next_socket_scan_.reset();
     if (graph.unconfirmed()) next_scan_ = now + confirmation;
-    for (auto& [watch, portion] : portions) {
+    for (const auto& each : watches) { // in their order: a replay tells the same
+        auto* watch = each.get();
+        const auto concerns = portions.find(watch);
+        const bool before = hung_.contains(watch);
+        if (concerns == portions.end() && !before && !watch->spec().hang.heartbeat) continue;
+        auto portion = concerns == portions.end() ? Portion{} : std::move(concerns->second);
         auto hangs = find_hangs({.spec = watch->spec().hang,
                                  .memory = memory_,
                                  .graph = graph,
@@ -75,8 +88,8 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
         for (const auto* spinner : hangs.spinners) {
             turn.out.emplace_back(CountSyscalls{.process = spinner->last.process, .thread = spinner->last.thread});
         }
-        const bool before = hung_.contains(watch);
-        if (const auto due = watch->take_findings(std::move(hangs.found), scan, turn)) earlier(next_scan_, *due);
+        if (const auto due = watch->take_findings(std::move(hangs.found), scan, debugged, turn))
+            earlier(next_scan_, *due);
         if (watch->hung())
             hung_.insert(watch);
         else
@@ -86,8 +99,23 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
     return concerned;
 }
 
+// Who holds a lock is told only when asked for, so he is asked for as long as somebody waits for it.
+void Hangs::ask_for_owners(const WaitGraph& graph) {
+    std::erase_if(strangers_, [&](std::uint32_t tid) { return !graph.is_owner(tid); });
+    std::ranges::copy(graph.strangers(), std::back_inserter(strangers_));
+    std::ranges::sort(strangers_);
+    const auto twice = std::ranges::unique(strangers_);
+    strangers_.erase(twice.begin(), twice.end());
+}
+
+void Hangs::returned(const Identity& process, std::uint32_t tid, Time now) {
+    returns_.push_back({.process = process, .tid = tid, .at = now});
+}
+
 void Hangs::forget(const Watch* watch) {
     std::erase_if(hung_, [&](const Watch* other) { return other == watch; });
+    next_scan_.reset();
+    next_socket_scan_.reset();
 }
 
 } // namespace nezuban

@@ -24,7 +24,10 @@ public:
     // Judges a scan: hands every rule that it concerns, or that had findings before, what is found of its processes.
     // Returns the rules of which something has changed.
     std::vector<Watch*> take(const WaitScan& scan, const std::vector<std::unique_ptr<Watch>>& watches, Turn& turn);
-    // A rule is going away.
+    // A thread, or with tid 0 any of its process, was on a processor just now: a scan that began before is wrong about
+    // it.
+    void returned(const Identity& process, std::uint32_t tid, Time now);
+    // A rule is going away, and with it what is due.
     void forget(const Watch* watch);
 
     // When a scan is worth its cost before the regular one: a threshold is about to be passed, a cycle to be confirmed.
@@ -41,9 +44,17 @@ public:
 
 private:
     struct Portion; // of a scan, for one rule
+    struct Return {
+        Identity process;
+        std::uint32_t tid = 0;
+        Time at;
+    };
+
+    void ask_for_owners(const WaitGraph& graph);
 
     HangMemory memory_;
-    std::set<Watch*> hung_; // with findings
+    std::vector<Return> returns_; // since the last scan came in
+    std::set<Watch*> hung_;       // with findings
     std::optional<Time> next_scan_;
     std::optional<Time> next_socket_scan_;
     std::vector<std::uint32_t> strangers_;

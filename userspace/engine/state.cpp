@@ -77,6 +77,7 @@ void Engine::State::on(const WaitsSeen& event, Turn& turn) {
 }
 
 void Engine::State::on(const Stalled& event, Turn& turn) {
+    hangs.returned(event.process, event.tid, turn.now);
     const auto* entry = desk.table.find(event.process);
     if (entry == nullptr) return;
     for (auto* watch : entry->watches) {

@@ -80,9 +80,10 @@ public:
     [[nodiscard]] bool protects_from(const Watch& storm) const;
 
     // --- hangs: watch_hang.cpp ----------------------------------------------------------------------------------
-    // What a scan has found of this rule's processes: tells what is new and what is over. Returns when a sign of life
-    // is overdue unless it comes.
-    std::optional<Time> take_findings(std::vector<Finding> found, const WaitScan& scan, Turn& turn);
+    // What a scan has found of this rule's processes: tells what is new and what is over. debugged: who is held by a
+    // debugger. Returns when a sign of life is overdue unless it comes.
+    std::optional<Time> take_findings(std::vector<Finding> found, const WaitScan& scan,
+                                      const std::set<Identity>& debugged, Turn& turn);
     void thread_returned(const Identity& process, std::uint32_t tid, Turn& turn); // exactly now
     void beat(Turn& turn);
     [[nodiscard]] bool hung() const {
@@ -173,7 +174,8 @@ private:
     CommandId run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const;
 
     // watch_hang.cpp
-    std::optional<Time> check_heartbeat(const WaitScan& scan, std::vector<Finding>& found, const Turn& turn) const;
+    void take_file_beat(const FileBeat& beat, const Turn& turn);
+    std::optional<Time> check_heartbeat(const WaitScan& scan, std::vector<Finding>& found, const Turn& turn);
     void begin_finding(Finding finding, Turn& turn);
     void end_finding(const Finding& finding, const std::string& how, Turn& turn);
     void end_findings_of(const Identity& process, Turn& turn);
@@ -225,6 +227,7 @@ private:
     std::optional<Time> paused_until_;
     std::map<std::string, Finding> findings_; // under way, by Finding::key
     std::optional<Time> last_beat_;
+    std::optional<Time> touched_;   // the heartbeat file, as it was told last
     Time beat_due_from_{};          // the rule got its first process
     std::optional<Time> forget_at_; // healthy until then: the next restart is immediate again
     std::uint32_t last_lost_ = 0;   // who left last, since the rule was last mended

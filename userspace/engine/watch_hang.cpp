@@ -9,11 +9,14 @@
 
 namespace nezuban {
 
-std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitScan& scan, Turn& turn) {
+std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitScan& scan,
+                                         const std::set<Identity>& debugged, Turn& turn) {
     if (!judging_) return std::nullopt;
     const auto beat_due = check_heartbeat(scan, found, turn);
     std::map<std::string, Finding> now;
     for (auto& finding : found) {
+        // It accepts nothing and beats no more because somebody looks at it; he wants it as it is.
+        if (debugged.contains(finding.process)) finding.restartable = false;
         auto key = finding.key;
         now.try_emplace(std::move(key), std::move(finding));
     }
@@ -34,17 +37,27 @@ std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitS
     return beat_due;
 }
 
-std::optional<Time> Watch::check_heartbeat(const WaitScan& scan, std::vector<Finding>& found, const Turn& turn) const {
+// A file's time is one of the wall clock. Where that stands changes when it is set, and with a suspend, in which ours
+// does not go on: only a later time than before is a beat, and never one of the future.
+void Watch::take_file_beat(const FileBeat& beat, const Turn& turn) {
+    constexpr Duration rounding = 10ms; // of two readings of both clocks
+    if (!beat.touched) return;          // gone, or not looked at in time: what is known of it goes on to age
+    if (!touched_ || *beat.touched > *touched_ + rounding) last_beat_ = std::min(*beat.touched, turn.now);
+    touched_ = beat.touched;
+}
+
+std::optional<Time> Watch::check_heartbeat(const WaitScan& scan, std::vector<Finding>& found, const Turn& turn) {
+    if (scan.paused) beat_due_from_ = std::max(beat_due_from_, std::min(scan.paused->second, turn.now));
     if (!spec_.hang.heartbeat || members_ == 0) return std::nullopt;
     const auto& file = spec_.hang.heartbeat_file;
-    std::optional<Time> last = last_beat_;
     std::string error;
     if (file) {
         const auto beat = std::ranges::find(scan.beats, *file, &FileBeat::path);
         if (beat == scan.beats.end()) return std::nullopt; // nobody looked this time
-        last = beat->touched;
+        take_file_beat(*beat, turn);
         error = beat->error;
     }
+    const auto last = last_beat_;
     const auto from = std::max(last.value_or(beat_due_from_), beat_due_from_);
     const auto due = from + *spec_.hang.heartbeat;
     if (turn.now < due) return due;
@@ -104,6 +117,9 @@ void Watch::begin_finding(Finding finding, Turn& turn) {
 }
 
 void Watch::end_finding(const Finding& finding, const std::string& how, Turn& turn) {
+    make_restless();
+    // The signal that ends it wakes it first; what becomes of it is told by the restart.
+    if (plan_.victims.contains(finding.process)) return;
     const auto lasted = turn.now - finding.since;
     auto told = incident(
         Happening::recovered,
@@ -114,7 +130,6 @@ void Watch::end_finding(const Finding& finding, const std::string& how, Turn& tu
                      {"lasted_s", std::chrono::duration<double>(lasted).count()}};
     if (finding.tid != 0) told.evidence.emplace_back("tid", finding.tid);
     report(std::move(told), turn);
-    make_restless();
 }
 
 void Watch::end_findings_of(const Identity& process, Turn& turn) {
@@ -137,8 +152,11 @@ const Finding* Watch::oldest_finding() const {
 
 const Finding* Watch::to_act_on() const {
     if (spec_.hang.action != HangAction::restart) return nullptr;
-    const auto found = std::ranges::find_if(findings_, [](const auto& pair) { return pair.second.restartable; });
-    return found == findings_.end() ? nullptr : &found->second;
+    const Finding* oldest = nullptr;
+    for (const auto& [key, finding] : findings_) {
+        if (finding.restartable && (oldest == nullptr || finding.since < oldest->since)) oldest = &finding;
+    }
+    return oldest;
 }
 
 void Watch::react_to_hangs(Turn& turn) {

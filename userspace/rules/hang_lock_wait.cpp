@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -18,8 +19,17 @@ struct Jam {
     std::uint32_t root = 0;
 };
 
-bool told_already(const HangFindings& out, std::uint32_t root) {
-    return std::ranges::any_of(out.found, [&](const Finding& finding) { return finding.tid == root; });
+std::set<std::uint32_t> told_already(const HangFindings& out) {
+    std::set<std::uint32_t> tids;
+    for (const auto& finding : out.found) {
+        tids.insert(finding.tid);
+    }
+    return tids;
+}
+
+// What stands still as a whole has its own finding.
+bool waits(const ThreadWait& wait) {
+    return wait.state == ThreadState::sleeping || wait.state == ThreadState::uninterruptible;
 }
 
 void add_owner(const HangScene& scene, const Jam& jam, Finding& finding) {
@@ -50,14 +60,15 @@ void add_owner(const HangScene& scene, const Jam& jam, Finding& finding) {
 
 void find_lock_waits(const HangScene& scene, HangFindings& out) {
     if (!scene.spec.lock_wait) return;
+    const auto told = told_already(out);
     std::map<std::string, Jam> jams;
     for (const auto* seen : scene.threads) {
         const auto& wait = seen->last;
-        if (!wait.lock || wait.frozen || wait.lock->kind == LockKind::join) continue;
+        if (!wait.lock || !waits(wait) || wait.frozen || wait.lock->kind == LockKind::join) continue;
         // Where the cause has its finding already, that says how many wait for it.
         if (scene.spec.deadlock && scene.graph.may_be_deadlock(wait.thread.tid)) continue;
         const auto root = scene.graph.root_of(wait.thread.tid);
-        if (root != 0 && told_already(out, root)) continue;
+        if (root != 0 && told.contains(root)) continue;
         if (!lasted(scene, seen->since, *scene.spec.lock_wait, out.due)) continue;
         auto& jam = jams[root != 0 ? fmt::format("tid {}", root)
                                    : fmt::format("{:#x} of {}", wait.lock->address, wait.process.pid)];
@@ -80,7 +91,8 @@ void find_lock_waits(const HangScene& scene, HangFindings& out) {
                                      {"comm", wait.comm},
                                      {"lock", fmt::format("{:#x}", wait.lock->address)},
                                      {"waiters", jam.waiters}},
-                        .key = "lock_wait " + cause,
+                        // Not by who holds it: a lock may be passed on and on past somebody.
+                        .key = fmt::format("lock_wait {} {:#x}", wait.process.pid, wait.lock->address),
                         .killable = wait.killable};
         add_owner(scene, jam, finding);
         out.found.push_back(std::move(finding));

@@ -30,14 +30,22 @@ SeenThread seen(const SeenThread* before, const ThreadWait& wait, Time now) {
         return {.last = wait,
                 .since = began(wait, now),
                 .cpu_before = wait.cpu,
-                .system_before = wait.system,
-                .syscalls_seen = wait.entered_by_syscall,
+                .uncalled_since = now,
+                .cpu_at_call = wait.cpu,
+                .system_at_call = wait.system,
                 .scans = 1,
-                .lock_scans = locked ? 1U : 0U};
+                .lock_scans = locked ? 1U : 0U,
+                .looked_into = wait.lock.has_value()};
     SeenThread after = *before;
     after.last = wait;
     after.since = std::min(after.since, began(wait, now));
-    after.syscalls_seen = after.syscalls_seen || wait.entered_by_syscall;
+    after.looked_into = wait.lock.has_value();
+    after.missed = false;
+    if (wait.entered_by_syscall || wait.syscalls.value_or(0) > 0) {
+        after.uncalled_since = now;
+        after.cpu_at_call = wait.cpu;
+        after.system_at_call = wait.system;
+    }
     ++after.scans;
     // Not looked at this time (the examiner was busy) is no answer; the wait is still the same one.
     if (!wait.lock)
@@ -55,10 +63,16 @@ void HangMemory::take(const WaitScan& scan, Time now) {
         const auto before = threads_.find(wait.thread.tid);
         threads[wait.thread.tid] = seen(before == threads_.end() ? nullptr : &before->second, wait, now);
     }
-    if (!scan.complete) threads.merge(threads_);
+    if (!scan.complete) {
+        std::erase_if(threads_, [](const auto& pair) { return pair.second.missed; });
+        for (auto& [tid, thread] : threads_) {
+            thread.missed = true;
+        }
+        threads.merge(threads_);
+    }
     threads_ = std::move(threads);
 
-    if (!scan.sockets_seen) return;
+    if (!scan.sockets_seen || !scan.complete) return;
     std::map<SocketKey, SeenSocket> sockets;
     for (const auto& queue : scan.sockets) {
         const SocketKey key{queue.network_namespace, queue.inode};
@@ -74,8 +88,12 @@ void HangMemory::take(const WaitScan& scan, Time now) {
                         .since = same ? before->second.since : now,
                         .scans = same ? before->second.scans + 1 : 1};
     }
-    if (!scan.complete) sockets.merge(sockets_);
     sockets_ = std::move(sockets);
+}
+
+void HangMemory::forget(const Identity& process, std::uint32_t tid) {
+    const auto found = threads_.find(tid);
+    if (found != threads_.end() && found->second.last.process == process) threads_.erase(found);
 }
 
 const SeenThread* HangMemory::thread(std::uint32_t tid) const {

@@ -15,11 +15,14 @@ namespace nezuban {
 struct SeenThread {
     ThreadWait last;
     Time since;            // of the wait, conservatively
-    Duration cpu_before{}; // cpu and system time when it was first seen so
-    Duration system_before{};
-    bool syscalls_seen = false;   // in one of the scans it had come into the kernel by a system call
+    Duration cpu_before{}; // its CPU time when it was first seen so
+    Time uncalled_since;   // of a running one: it was not seen to have called the kernel, since it had used so much
+    Duration cpu_at_call{};
+    Duration system_at_call{};
     std::uint32_t scans = 1;      // in a row in which it was so
     std::uint32_t lock_scans = 0; // ... and waited for the same lock of the same owner
+    bool looked_into = false;     // its lock, in the last scan
+    bool missed = false;          // the last scan broke off before it told of it: it may have gone on
 };
 
 // A socket with work in its queue, and nothing was taken out of it since.
@@ -34,8 +37,10 @@ class HangMemory {
 public:
     using SocketKey = std::pair<std::uint64_t, std::uint64_t>; // network namespace, inode
 
-    // now: when the scan was taken. What a complete scan doesn't tell any more is forgotten.
+    // now: when the scan was taken. What a complete scan doesn't tell any more is forgotten; what two broken ones in a
+    // row don't tell is forgotten too, or it would pile up where every scan breaks off.
     void take(const WaitScan& scan, Time now);
+    void forget(const Identity& process, std::uint32_t tid); // it has run since
 
     [[nodiscard]] const std::map<std::uint32_t, SeenThread>& threads() const { // by tid
         return threads_;

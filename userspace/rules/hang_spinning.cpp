@@ -2,6 +2,8 @@
 #include "core/tell.hpp"
 #include "rules/hang_rules.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace nezuban {
@@ -12,13 +14,15 @@ namespace {
 // sign of one.
 constexpr Duration suspicious = 200ms;
 
-// Counted where they are; else by their traces. Ticks and interrupts are charged as system time to whom they interrupt:
-// a hundredth, and a few ticks.
+// A look often is enough: who gets a hundredth of a processor would be due for a very long time.
+constexpr Duration soonest = 1s;
+
+// Those that were seen have begun a new time (HangMemory); others leave traces. Ticks and interrupts are charged as
+// system time to whom they interrupt: a hundredth, and a few ticks.
 bool calls_the_kernel(const SeenThread& seen) {
-    if (seen.last.syscalls.value_or(0) > 0) return true;
-    const auto system = seen.last.system - seen.system_before;
-    const auto cpu = seen.last.cpu - seen.cpu_before;
-    return seen.syscalls_seen || system > cpu / 20 + 40ms;
+    const auto system = seen.last.system - seen.system_at_call;
+    const auto cpu = seen.last.cpu - seen.cpu_at_call;
+    return system > cpu / 20 + 40ms;
 }
 
 } // namespace
@@ -30,17 +34,17 @@ void find_spinning(const HangScene& scene, HangFindings& out) {
         if (wait.state != ThreadState::running || wait.frozen || wait.kernel_thread || calls_the_kernel(*seen))
             continue;
         // In its own time: on a crowded machine a thread that only wants to run burns nothing.
-        const auto burnt = wait.cpu - seen->cpu_before;
+        const auto burnt = wait.cpu - seen->cpu_at_call;
         if (!wait.syscalls && seen->scans > 1 && burnt >= suspicious) out.spinners.push_back(seen);
         if (burnt < *scene.spec.spinning) {
-            earlier(out.due, scene.now + *scene.spec.spinning - burnt);
+            earlier(out.due, scene.now + std::max(*scene.spec.spinning - burnt, soonest));
             continue;
         }
         out.found.push_back({.kind = HangKind::spinning,
                              .process = wait.process,
                              .tid = wait.thread.tid,
                              .thread_start_ns = wait.thread.start_ns,
-                             .since = seen->since,
+                             .since = seen->uncalled_since,
                              .reason = fmt::format("tid {} ({}) has burnt {} of CPU without a system call, at {:#x}",
                                                    wait.thread.tid, wait.comm, tell(burnt), wait.user_address),
                              .evidence = {{"tid", wait.thread.tid},

@@ -1,6 +1,7 @@
 #include "rules/wait_graph.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace nezuban {
@@ -16,6 +17,7 @@ bool forever(const ThreadWait& wait) {
 } // namespace
 
 WaitGraph::WaitGraph(const std::map<std::uint32_t, SeenThread>& threads) : threads_(threads) {
+    find_owners();
     find_cycles();
     find_roots();
 }
@@ -23,8 +25,15 @@ WaitGraph::WaitGraph(const std::map<std::uint32_t, SeenThread>& threads) : threa
 // A thread waits for one lock at a time, and that has one owner: from each thread leads at most one way.
 std::uint32_t WaitGraph::next(std::uint32_t tid) const {
     const auto found = threads_.find(tid);
-    if (found == threads_.end() || !found->second.last.lock || found->second.last.frozen) return 0;
+    if (found == threads_.end() || !found->second.last.lock || found->second.last.frozen || found->second.missed)
+        return 0;
     return found->second.last.lock->owner_tid;
+}
+
+void WaitGraph::find_owners() {
+    for (const auto& [tid, thread] : threads_) {
+        if (const auto owner = next(tid); owner != 0) owners_.insert(owner);
+    }
 }
 
 void WaitGraph::find_cycles() {
@@ -41,7 +50,10 @@ void WaitGraph::find_cycles() {
         std::vector<std::uint32_t> cycle(closed, path.end());
         if (!std::ranges::all_of(cycle, [&](std::uint32_t tid) { return forever(threads_.at(tid).last); })) continue;
         if (!std::ranges::all_of(cycle, [&](std::uint32_t tid) { return threads_.at(tid).lock_scans >= 2; })) {
-            unconfirmed_ = true;
+            // Whom nobody can look into just now is not looked into any sooner.
+            unconfirmed_ = unconfirmed_ || std::ranges::all_of(cycle, [&](std::uint32_t tid) {
+                               return threads_.at(tid).looked_into;
+                           });
             unproven_.insert(cycle.begin(), cycle.end());
             continue;
         }
@@ -55,7 +67,7 @@ void WaitGraph::find_cycles() {
 
 void WaitGraph::find_roots() {
     for (const auto& [start, thread] : threads_) {
-        std::vector<std::uint32_t> path;
+        std::set<std::uint32_t> path; // may be as long as there are threads
         std::uint32_t at = start;
         std::uint32_t root = 0;
         while (root == 0) {
@@ -63,15 +75,14 @@ void WaitGraph::find_roots() {
                 root = known->second;
             } else if (const auto member = members_.find(at); member != members_.end()) {
                 root = member->second;
-            } else if (next(at) == 0 || std::ranges::find(path, at) != path.end()) {
+            } else if (next(at) == 0 || !path.insert(at).second) {
                 root = at; // or a cycle that isn't confirmed: any of it will do
             } else {
-                path.push_back(at);
                 at = next(at);
             }
         }
         for (const auto tid : path) {
-            roots_[tid] = root;
+            if (roots_.emplace(tid, root).second) behind_[root].push_back(tid);
         }
     }
 }
@@ -82,10 +93,10 @@ std::uint32_t WaitGraph::root_of(std::uint32_t tid) const {
 }
 
 std::vector<std::uint32_t> WaitGraph::waiting_for(std::uint32_t root) const {
-    std::vector<std::uint32_t> tids;
-    for (const auto& [tid, to] : roots_) {
-        if (to == root) tids.push_back(tid);
-    }
+    const auto found = behind_.find(root);
+    if (found == behind_.end()) return {};
+    auto tids = found->second;
+    std::ranges::sort(tids);
     return tids;
 }
 
@@ -99,12 +110,10 @@ bool WaitGraph::in_cycle(std::uint32_t tid) const {
 }
 
 std::vector<std::uint32_t> WaitGraph::strangers() const {
-    std::set<std::uint32_t> tids;
-    for (const auto& [tid, thread] : threads_) {
-        const auto owner = next(tid);
-        if (owner != 0 && !threads_.contains(owner)) tids.insert(owner);
-    }
-    return {tids.begin(), tids.end()};
+    std::vector<std::uint32_t> tids;
+    std::ranges::copy_if(owners_, std::back_inserter(tids),
+                         [&](std::uint32_t owner) { return !threads_.contains(owner); });
+    return tids;
 }
 
 } // namespace nezuban

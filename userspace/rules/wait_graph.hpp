@@ -19,7 +19,7 @@ public:
     [[nodiscard]] const std::vector<std::vector<std::uint32_t>>& cycles() const {
         return cycles_;
     }
-    // There is one that was seen once only: it is worth another look soon.
+    // There is one that was just seen for the first time: it is worth another look soon.
     [[nodiscard]] bool unconfirmed() const {
         return unconfirmed_;
     }
@@ -34,17 +34,23 @@ public:
     [[nodiscard]] bool may_be_deadlock(std::uint32_t tid) const;
     // Owners of locks that no scan has told of yet.
     [[nodiscard]] std::vector<std::uint32_t> strangers() const;
+    [[nodiscard]] bool is_owner(std::uint32_t tid) const { // of a lock that somebody waits for
+        return owners_.contains(tid);
+    }
 
 private:
     [[nodiscard]] std::uint32_t next(std::uint32_t tid) const;
+    void find_owners();
     void find_cycles();
     void find_roots();
 
     const std::map<std::uint32_t, SeenThread>& threads_;
     std::vector<std::vector<std::uint32_t>> cycles_;
-    std::map<std::uint32_t, std::uint32_t> roots_;   // waiting tid -> root
-    std::map<std::uint32_t, std::uint32_t> members_; // tid in a cycle -> its first thread
-    std::set<std::uint32_t> unproven_;               // tids of a cycle that was seen once
+    std::map<std::uint32_t, std::uint32_t> roots_;               // waiting tid -> root
+    std::map<std::uint32_t, std::vector<std::uint32_t>> behind_; // ... and the other way round
+    std::map<std::uint32_t, std::uint32_t> members_;             // tid in a cycle -> its first thread
+    std::set<std::uint32_t> unproven_;                           // tids of a cycle that was seen once
+    std::set<std::uint32_t> owners_;
     bool unconfirmed_ = false;
 };
 

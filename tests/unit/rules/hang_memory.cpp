@@ -116,3 +116,16 @@ TEST_CASE("time in which nobody ran does not count") {
     CHECK(memory.lasting(Time(120s), Time(180s)) == 10s);
     CHECK(memory.lasting(Time(175s), Time(180s)) == 5s);
 }
+
+TEST_CASE("a system call that was seen begins a new time of spinning, but not of the thread") {
+    HangMemory memory;
+    memory.take(scan_of({WaitBuilder(scanner).burning(1s)}), Time(100s));
+    WaitBuilder calling = WaitBuilder(scanner).burning(2s);
+    calling.wait.syscalls = 1;
+    memory.take(scan_of({calling}), Time(101s));
+
+    CHECK(memory.thread(10)->scans == 2);
+    CHECK(memory.thread(10)->cpu_before == 1s);
+    CHECK(memory.thread(10)->cpu_at_call == 2s);
+    CHECK(memory.thread(10)->uncalled_since == Time(101s));
+}

@@ -139,3 +139,31 @@ TEST_CASE("a lock of which nobody knows the owner leads nowhere") {
     CHECK(scene.graph().root_of(11) == 0);
     CHECK(scene.graph().cycles().empty());
 }
+
+TEST_CASE("who was missed by a scan that broke off may have gone on, and closes no circle") {
+    HangMemory memory;
+    const WaitBuilder waiting = WaitBuilder(scanner, 12).waiting_for(0x2000, 11);
+    memory.take(scan_of({waiting}), Time(100s));
+    memory.take(scan_of({waiting}), Time(101s));
+    auto broken = scan_of({WaitBuilder(scanner, 11).waiting_for(0x1000, 12)});
+    broken.complete = false;
+    memory.take(broken, Time(102s));
+    CHECK_FALSE(WaitGraph(memory.threads()).unconfirmed());
+    memory.take(broken, Time(103s));
+
+    CHECK(WaitGraph(memory.threads()).cycles().empty());
+    CHECK(memory.thread(12) == nullptr);
+}
+
+TEST_CASE("a chain as long as there are threads has one end") {
+    std::vector<ThreadWait> threads;
+    for (std::uint32_t tid = 100; tid < 20'100; ++tid) {
+        threads.push_back(WaitBuilder(scanner, tid).waiting_for(0x1000, tid - 1));
+    }
+    const Scene scene(threads, 1);
+    const auto graph = scene.graph();
+
+    CHECK(graph.root_of(20'099) == 99);
+    CHECK(graph.waiting_for(99).size() == 20'000);
+    CHECK(graph.strangers() == Tids{99});
+}
