@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
@@ -74,8 +75,9 @@ Result<void> Daemon::open() {
 }
 
 void Daemon::open_notify_socket() {
-    const auto& socket = parts_.spec.daemon.socket;
-    auto notify = NotifySocket::open(socket.substr(0, socket.rfind('/') + 1) + "notify");
+    // Beside the control socket, whose name is nobody else's: /run/nezuban/control.notify.
+    std::filesystem::path path(parts_.spec.daemon.socket);
+    auto notify = NotifySocket::open(path.replace_extension("notify").string());
     if (notify) {
         notify_ = std::move(*notify);
         auto watched = parts_.loop.watch(notify_->descriptor(), ready::in, [this](std::uint32_t) {
