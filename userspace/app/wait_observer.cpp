@@ -3,6 +3,8 @@
 #include "io/clock.hpp"
 #include "io/syscall_names.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <utility>
 
@@ -10,7 +12,11 @@ namespace nezuban {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t stalls_at_once = 256;
+// No scan takes so long at real-time priority, and the examiner has a second: we did not run, and perhaps nobody did.
+constexpr Duration longest_scan = 5s;
 
 } // namespace
 
@@ -45,7 +51,10 @@ void WaitObserver::begin(ScanWish wish, std::optional<std::pair<Time, Time>> pau
     if (wish_.sockets) socket_cost_ = Duration::zero();
     phase_ = Phase::threads;
     if (!waits_) return complete(); // heartbeats need no kernel program
-    if (auto begun = waits_->begin_threads(wish_); !begun) broke_off(begun.error());
+    if (auto begun = waits_->begin_threads(wish_); !begun) {
+        broke_off(begun.error());
+        complete();
+    }
 }
 
 bool WaitObserver::work() {
@@ -65,9 +74,9 @@ bool WaitObserver::work_threads() {
         return false;
     }
     if (*more) return true;
-    if (!wish_.sockets || !scan_.complete) return false;
+    if (!wish_.sockets) return false;
     if (auto begun = waits_->begin_sockets(); !begun) {
-        broke_off(begun.error());
+        sockets_broke_off(begun.error());
         return false;
     }
     phase_ = Phase::sockets;
@@ -77,7 +86,7 @@ bool WaitObserver::work_threads() {
 bool WaitObserver::work_sockets() {
     const auto more = waits_->read_sockets([this](SocketQueue queue) { scan_.sockets.push_back(std::move(queue)); });
     if (!more) {
-        broke_off(more.error());
+        sockets_broke_off(more.error());
         return false;
     }
     scan_.sockets_seen = !*more;
@@ -87,6 +96,13 @@ bool WaitObserver::work_sockets() {
 void WaitObserver::broke_off(const Error& error) {
     scan_.complete = false;
     if (std::exchange(told_error_, error.text) != error.text) ends_.log("the wait scan broke off: " + error.text);
+}
+
+// The threads have been told all the same: a kernel without the one program has the other.
+void WaitObserver::sockets_broke_off(const Error& error) {
+    scan_.sockets.clear();
+    if (std::exchange(told_socket_error_, error.text) != error.text)
+        ends_.log("sockets could not be looked at: " + error.text);
 }
 
 void WaitObserver::complete() {
@@ -121,17 +137,24 @@ void WaitObserver::take_counts() {
 
 void WaitObserver::finish(WaitScan scan) {
     phase_ = Phase::idle;
-    ends_.event(WaitsSeen{std::make_shared<const WaitScan>(std::move(scan))}, monotonic_now());
+    const auto now = monotonic_now();
+    if (now - scan.began > longest_scan)
+        scan.paused = std::pair(scan.paused ? std::min(scan.paused->first, scan.began) : scan.began, now);
+    ends_.event(WaitsSeen{std::make_shared<const WaitScan>(std::move(scan))}, now);
 }
 
 void WaitObserver::watch(const WatchStalls& watch) {
-    // Gone already: its exit is on the way.
-    if (stalls_) (void)stalls_->watch(watch.id, watch.threshold);
+    if (stalls_) tell_failure(stalls_->watch(watch.id, watch.threshold));
 }
 
 void WaitObserver::follow(const FollowThread& follow) {
     // Without it the next scan sees the end.
-    if (stalls_) (void)stalls_->follow(follow.process, follow.thread);
+    if (stalls_) tell_failure(stalls_->follow(follow.process, follow.thread));
+}
+
+void WaitObserver::tell_failure(const Result<void>& result) {
+    if (result || result.error().number == ESRCH) return; // gone already: its exit is on the way
+    if (std::exchange(told_error_, result.error().text) != result.error().text) ends_.log(result.error().text);
 }
 
 void WaitObserver::count(const CountSyscalls& count) {
@@ -141,7 +164,7 @@ void WaitObserver::count(const CountSyscalls& count) {
 }
 
 void WaitObserver::on_stalls() {
-    stalls_->drain(stalls_at_once, [this](Stamped stamped) { ends_.event(stamped.event, stamped.time); });
+    stalls_->drain(stalls_at_once, [this](const Stamped& stamped) { ends_.event(stamped.event, stamped.time); });
 }
 
 } // namespace nezuban

@@ -82,9 +82,11 @@ private:
     void take_counts();
     void finish(WaitScan scan);
     void broke_off(const Error& error);
+    void sockets_broke_off(const Error& error);
     [[nodiscard]] bool work_threads();
     [[nodiscard]] bool work_sockets();
     void on_stalls();
+    void tell_failure(const Result<void>& result);
 
     Loop& loop_;
     const Lifecycle& lifecycle_;
@@ -100,6 +102,7 @@ private:
     Duration thread_cost_{};
     Duration socket_cost_{};
     std::string told_error_; // once, not every second
+    std::string told_socket_error_;
 };
 
 } // namespace nezuban

@@ -48,6 +48,7 @@ void find_deadlocks(const HangScene& scene, HangFindings& out) {
     if (!scene.spec.deadlock) return;
     for (const auto& cycle : scene.graph.cycles()) {
         std::vector<const SeenThread*> members;
+        members.reserve(cycle.size());
         for (const auto tid : cycle) {
             members.push_back(scene.memory.thread(tid));
         }
