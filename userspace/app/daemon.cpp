@@ -27,6 +27,9 @@ constexpr int comparison_share = 1000;
 constexpr int thread_share = 160;
 constexpr int socket_share = 250;
 constexpr Duration between_scans = 50ms;
+// ... but thousands that come to hang one after the other, as with a dead disk, are each due at another moment: a
+// twentieth of a core at most.
+constexpr int due_share = 20;
 // Woken so late, at real-time priority, we were not run at all: stopped, or with the whole virtual machine.
 constexpr Duration longest_lateness = 5s;
 constexpr std::size_t beats_at_once = 256;
@@ -47,7 +50,7 @@ Daemon::Daemon(Parts parts)
       waits_(parts_.loop, parts_.spawner, parts_.observer.lifecycle(),
              {.event = [this](const Event& event, Time time) { handle(event, time); },
               .log = [this](const std::string& line) { parts_.store.log(Severity::warning, line); }}),
-      started_(monotonic_now()), now_(started_) {}
+      started_(monotonic_now()), turned_(started_), now_(started_) {}
 
 Daemon::~Daemon() = default;
 
@@ -107,11 +110,12 @@ Result<int> Daemon::run() {
 }
 
 Result<void> Daemon::turn() {
-    const auto began = monotonic_now();
-    const auto due = busy_ || scanning_ || !signals_.empty() ? began : std::max(next_deadline(), began);
+    // From the last look at the clock: it may be our own work in which we were stopped.
+    const auto due = busy_ || scanning_ || !signals_.empty() ? turned_ : std::max(next_deadline(), turned_);
     if (auto stepped = parts_.loop.step(due); !stepped) return stepped;
     const auto now = monotonic_now();
-    if (now - due > longest_lateness) paused_ = std::pair(due, now);
+    if (now - due > longest_lateness) paused_ = std::pair(paused_ ? paused_->first : due, now);
+    turned_ = now;
     on_timers(now);
     observe();
     send_signals();
@@ -121,9 +125,11 @@ Result<void> Daemon::turn() {
 
 Time Daemon::next_scan() const {
     Time next = scan_at_;
-    for (const auto& wanted : {parts_.engine.next_scan(), parts_.engine.next_socket_scan()}) {
-        if (wanted) next = std::min(next, std::max(*wanted, scanned_ + between_scans));
-    }
+    const auto after = [this](Duration cost) { return scanned_ + std::max(between_scans, cost * due_share); };
+    if (const auto wanted = parts_.engine.next_scan())
+        next = std::min(next, std::max(*wanted, after(waits_.thread_cost())));
+    if (const auto wanted = parts_.engine.next_socket_scan())
+        next = std::min(next, std::max(*wanted, after(waits_.thread_cost() + waits_.socket_cost())));
     return next;
 }
 

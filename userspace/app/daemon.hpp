@@ -102,6 +102,7 @@ private:
     std::deque<Signal> signals_;                  // to be sent
     Latency latency_;
     Time started_;
+    Time turned_;                  // the last turn of the loop
     Time now_;                     // never goes back, whatever the stamps of two processors say
     Time compare_at_{};            // the next regular comparison with the kernel's list
     std::optional<Time> alive_at_; // the next beat for the watchdog

@@ -102,6 +102,8 @@ const SeenThread* HangMemory::thread(std::uint32_t tid) const {
 }
 
 void HangMemory::gap(Time from, Time to) {
+    if (!gaps_.empty()) from = std::max(from, gaps_.back().second); // no time is missing twice
+    if (from >= to) return;
     if (gaps_.size() == gaps_kept) gaps_.erase(gaps_.begin());
     gaps_.emplace_back(from, to);
 }

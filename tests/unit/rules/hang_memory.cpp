@@ -129,3 +129,12 @@ TEST_CASE("a system call that was seen begins a new time of spinning, but not of
     CHECK(memory.thread(10)->cpu_at_call == 2s);
     CHECK(memory.thread(10)->uncalled_since == Time(101s));
 }
+
+TEST_CASE("time that is told as missing twice is missing once") {
+    HangMemory memory;
+    memory.gap(Time(110s), Time(170s));
+    memory.gap(Time(120s), Time(171s));
+    memory.gap(Time(111s), Time(150s));
+
+    CHECK(memory.lasting(Time(100s), Time(180s)) == 19s);
+}
