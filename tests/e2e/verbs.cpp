@@ -138,7 +138,10 @@ TEST_CASE("doctor: what is attached only now and then, and what looking for hang
     CHECK(scan["thread_every_s"] >= 1);
     CHECK(scan["share_percent"] > 0);
     CHECK(scan["share_percent"] < 1.1);
-    CHECK(mentions(daemon.ask({"doctor", "--for", "60ms"}).out, "looking for hangs: "));
+
+    // As often as the configuration asks for, at most.
+    const Daemon patient(rule(fresh_name(), "count.min = 0"), "scan = \"1h\"");
+    CHECK(mentions(patient.ask({"doctor", "--for", "60ms"}).out, "every 3600.0 s"));
 }
 
 TEST_CASE("events: all, the last ones, of one rule, since a time") {

@@ -1,5 +1,6 @@
 #include "app/doctor.hpp"
 
+#include "app/configuration.hpp"
 #include "app/doctor_scan.hpp"
 #include "control/client.hpp"
 #include "control/protocol.hpp"
@@ -13,6 +14,7 @@
 #include <iterator>
 #include <optional>
 #include <ostream>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -31,6 +33,13 @@ struct Findings {
     std::vector<std::string> to_mend;
 };
 
+// What is wrong with a configuration is for `check` to say: without a good one all is as by default.
+DaemonSpec settings_in(const std::string& config) {
+    std::ostringstream unsaid;
+    auto spec = read_configuration(config, unsaid);
+    return spec ? std::move(spec->daemon) : DaemonSpec{};
+}
+
 void ask_daemon(const DoctorOptions& options, Findings& findings) {
     auto answer = ask(options.socket, {.verb = Request::Verb::status}, 1s);
     if (!answer) {
@@ -47,7 +56,7 @@ void ask_daemon(const DoctorOptions& options, Findings& findings) {
 }
 
 // What this kernel can't do about hangs is left out by the daemon too; what to do about it is said.
-void measure_hangs(const DoctorOptions& options, Findings& findings) {
+void measure_hangs(const DoctorOptions& options, Duration scan_every, Findings& findings) {
     const auto begin_span = [&]() -> std::function<bool()> {
         return [end = monotonic_now() + options.hold / 6] { return monotonic_now() < end; };
     };
@@ -58,7 +67,7 @@ void measure_hangs(const DoctorOptions& options, Findings& findings) {
         findings.to_mend.push_back("hang.silent is not watched, and the end of a stall is seen by the next scan only: "
                                    + stalls.error().text);
     }
-    if (auto scan = measure_scan(DaemonSpec{}.scan)) {
+    if (auto scan = measure_scan(scan_every)) {
         findings.scan = *scan;
         findings.overhead->map_bytes += scan->map_bytes;
         if (!scan->sockets_seen) findings.to_mend.emplace_back("hang.unserved is not looked for: no socket scan");
@@ -73,11 +82,12 @@ Findings examine(const DoctorOptions& options) {
         findings.to_mend.push_back(able.error().text);
         return findings;
     }
+    const auto settings = settings_in(options.config);
     const auto end = monotonic_now() + options.hold / 2;
-    auto overhead = measure_overhead(findings.features, DaemonSpec{}.ring_size, [&] { return monotonic_now() < end; });
+    auto overhead = measure_overhead(findings.features, settings.ring_size, [&] { return monotonic_now() < end; });
     if (overhead) {
         findings.overhead = std::move(*overhead);
-        measure_hangs(options, findings);
+        measure_hangs(options, settings.scan, findings);
     } else {
         findings.to_mend.push_back(overhead.error().text);
     }

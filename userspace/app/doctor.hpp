@@ -12,7 +12,7 @@ namespace nezuban {
 struct DoctorOptions {
     bool json = false;
     Duration hold = std::chrono::seconds(2); // how long to measure
-    std::string config;                      // for the ring's size and the daemon's socket; may be missing
+    std::string config;                      // for the ring's size and how often hangs are looked for; may be missing
     std::string socket;                      // of a daemon that may run
 };
 
