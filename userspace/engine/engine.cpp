@@ -73,6 +73,7 @@ ScanWish Engine::scan_wish() const {
         wish.heartbeat = wish.heartbeat || hang.heartbeat;
     }
     wish.threads = state_->hangs.strangers();
+    wish.processes = state_->hangs.suspects();
     return wish;
 }
 

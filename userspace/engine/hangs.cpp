@@ -43,10 +43,13 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
             give(portions[watch]);
         }
     };
-    std::set<Identity> debugged;
+    Watch::Look look;
+    if (scan.complete) look.seen = std::exchange(suspects_, {});
     for (const auto& [tid, thread] : memory_.threads()) {
         if (thread.missed) continue;
-        if (thread.last.state == ThreadState::traced) debugged.insert(thread.last.process);
+        look.seen.insert(thread.last.process);
+        if (thread.last.state == ThreadState::traced) look.debugged.insert(thread.last.process);
+        if (thread.last.frozen) look.frozen.insert(thread.last.process);
         each_watch(thread.last.process, [&](Portion& portion) { portion.threads.push_back(&thread); });
     }
     for (const auto& [key, socket] : memory_.sockets()) {
@@ -88,14 +91,16 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
         for (const auto* spinner : hangs.spinners) {
             turn.out.emplace_back(CountSyscalls{.process = spinner->last.process, .thread = spinner->last.thread});
         }
-        if (const auto due = watch->take_findings(std::move(hangs.found), scan, debugged, turn))
-            earlier(next_scan_, *due);
+        if (const auto due = watch->take_findings(std::move(hangs.found), scan, look, turn)) earlier(next_scan_, *due);
         if (watch->hung())
             hung_.insert(watch);
         else
             hung_.erase(watch);
         if (before || watch->hung()) concerned.push_back(watch);
     }
+    const bool soon = std::ranges::any_of(look.doubtful, [&](const Identity& id) { return !look.seen.contains(id); });
+    if (soon && scan.complete) next_scan_ = now;
+    suspects_.merge(look.doubtful);
     return concerned;
 }
 
@@ -106,6 +111,12 @@ void Hangs::ask_for_owners(const WaitGraph& graph) {
     std::ranges::sort(strangers_);
     const auto twice = std::ranges::unique(strangers_);
     strangers_.erase(twice.begin(), twice.end());
+}
+
+std::vector<std::uint32_t> Hangs::suspects() const {
+    std::vector<std::uint32_t> pids;
+    std::ranges::transform(suspects_, std::back_inserter(pids), &Identity::pid);
+    return pids;
 }
 
 void Hangs::returned(const Identity& process, std::uint32_t tid, Time now) {

@@ -42,6 +42,9 @@ public:
         return strangers_;
     }
 
+    // To be told of whatever they do.
+    [[nodiscard]] std::vector<std::uint32_t> suspects() const;
+
 private:
     struct Portion; // of a scan, for one rule
     struct Return {
@@ -58,6 +61,7 @@ private:
     std::optional<Time> next_scan_;
     std::optional<Time> next_socket_scan_;
     std::vector<std::uint32_t> strangers_;
+    std::set<Identity> suspects_; // asked for in the scan to come
 };
 
 } // namespace nezuban

@@ -80,10 +80,16 @@ public:
     [[nodiscard]] bool protects_from(const Watch& storm) const;
 
     // --- hangs: watch_hang.cpp ----------------------------------------------------------------------------------
-    // What a scan has found of this rule's processes: tells what is new and what is over. debugged: who is held by a
-    // debugger. Returns when a sign of life is overdue unless it comes.
-    std::optional<Time> take_findings(std::vector<Finding> found, const WaitScan& scan,
-                                      const std::set<Identity>& debugged, Turn& turn);
+    // What a scan says of processes as a whole.
+    struct Look {
+        std::set<Identity> seen; // a thread of it was told, or it was asked for
+        std::set<Identity> debugged;
+        std::set<Identity> frozen;
+        std::set<Identity> doubtful; // out: to be asked for, because it may be frozen
+    };
+    // What a scan has found of this rule's processes: tells what is new and what is over. Returns when a sign of life
+    // is overdue unless it comes.
+    std::optional<Time> take_findings(std::vector<Finding> found, const WaitScan& scan, Look& look, Turn& turn);
     void thread_returned(const Identity& process, std::uint32_t tid, Turn& turn); // exactly now
     void beat(Turn& turn);
     [[nodiscard]] bool hung() const {
@@ -175,6 +181,7 @@ private:
 
     // watch_hang.cpp
     void take_file_beat(const FileBeat& beat, const Turn& turn);
+    [[nodiscard]] bool may_be_frozen(const Finding& finding, Look& look) const;
     std::optional<Time> check_heartbeat(const WaitScan& scan, std::vector<Finding>& found, const Turn& turn);
     void begin_finding(Finding finding, Turn& turn);
     void end_finding(const Finding& finding, const std::string& how, Turn& turn);

@@ -9,14 +9,14 @@
 
 namespace nezuban {
 
-std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitScan& scan,
-                                         const std::set<Identity>& debugged, Turn& turn) {
+std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitScan& scan, Look& look, Turn& turn) {
     if (!judging_) return std::nullopt;
     const auto beat_due = check_heartbeat(scan, found, turn);
     std::map<std::string, Finding> now;
     for (auto& finding : found) {
         // It accepts nothing and beats no more because somebody looks at it; he wants it as it is.
-        if (debugged.contains(finding.process)) finding.restartable = false;
+        if (look.debugged.contains(finding.process)) finding.restartable = false;
+        if (may_be_frozen(finding, look)) continue;
         auto key = finding.key;
         now.try_emplace(std::move(key), std::move(finding));
     }
@@ -35,6 +35,15 @@ std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitS
         begin_finding(std::move(finding), turn);
     }
     return beat_due;
+}
+
+// What doesn't come (a switch, a heartbeat) is found without a look at who doesn't send it: that is to follow.
+bool Watch::may_be_frozen(const Finding& finding, Look& look) const {
+    if (finding.kind != HangKind::silent && finding.kind != HangKind::heartbeat) return false;
+    const bool frozen = look.frozen.contains(finding.process);
+    const bool unknown = !look.seen.contains(finding.process) && !findings_.contains(finding.key);
+    if (frozen || unknown) look.doubtful.insert(finding.process);
+    return frozen || unknown;
 }
 
 // A file's time is one of the wall clock. Where that stands changes when it is set, and with a suspend, in which ours

@@ -112,7 +112,9 @@ void Watch::end_members(Turn& turn) {
     if (turn.now < plan_.deadline) return;
     if (plan_.killed) {
         // In D, most likely. A second copy beside it would be worse than none, and no further attempt ends it either.
-        if (hung()) {
+        const bool hang = std::ranges::any_of(
+            findings_, [&](const auto& pair) { return plan_.victims.contains(pair.second.process); });
+        if (hang) {
             escalate(
                 fmt::format("pid {} can't be ended, not even by SIGKILL: {}", plan_.victims.begin()->pid, plan_.reason),
                 turn);

@@ -87,6 +87,7 @@ TEST_CASE("a wall clock that is set, or a suspend, makes no heartbeat older") {
         story.look(beat_seen(story.now + 3600s)); // set back: that may have been a beat
         story.wait(10s);
         story.look(beat_seen(story.now + 3590s));
+        story.look(beat_seen(story.now + 3590s));
         CHECK(story.findings().size() == 1);
     }
     SUBCASE("and the next beat is known by being later") {
@@ -97,6 +98,7 @@ TEST_CASE("a wall clock that is set, or a suspend, makes no heartbeat older") {
         story.look(beat_seen(next));
         CHECK(story.findings().empty());
         story.wait(1s);
+        story.look(beat_seen(next));
         story.look(beat_seen(next));
         CHECK(story.findings().size() == 1);
     }
@@ -116,6 +118,39 @@ TEST_CASE("a heart has its whole time again when the machine has stood still") {
 
     CHECK(story.findings().empty());
     CHECK(story.engine.next_scan() == story.now + 10s);
+}
+
+TEST_CASE("the frozen neither beat nor run, and are looked at before that is told") {
+    auto spec = mending();
+    spec.hang.heartbeat = 10s;
+    spec.hang.silent = 10s;
+    Doubt story(std::move(spec));
+    const auto scand = story.born("scand");
+    story.wait(10s);
+    auto silent = scan_of({});
+    silent.silences.push_back({.process = scand, .silent = 10s});
+    story.look(silent);
+    CHECK(story.findings().empty());
+    CHECK(story.engine.scan_wish().processes == std::vector{scand.pid});
+    CHECK(story.engine.next_scan() == story.now);
+
+    SUBCASE("frozen: nothing is wrong, and no hurry") {
+        silent.threads = {WaitBuilder(scand).calling("poll").frozen()};
+        story.look(silent);
+        CHECK(story.findings().empty());
+        CHECK_FALSE(story.engine.next_scan());
+        CHECK(story.engine.scan_wish().processes == std::vector{scand.pid});
+    }
+    SUBCASE("not frozen") {
+        silent.threads = {WaitBuilder(scand).calling("poll")};
+        story.look(silent);
+        CHECK(story.findings().size() == 2);
+        CHECK(story.engine.scan_wish().processes.empty());
+    }
+    SUBCASE("or nobody can look at all") {
+        story.look(silent);
+        CHECK(story.findings().size() == 2);
+    }
 }
 
 TEST_CASE("what a debugger holds isn't ended for what it can't do meanwhile") {
@@ -332,4 +367,20 @@ TEST_CASE("rules tell of one scan in the order of the configuration, so that a r
     CHECK(told[1].rule == "another");
     CHECK(told[2].rule == "another");
     CHECK(told[3].rule == "scanner");
+}
+
+TEST_CASE("one that takes long to die is tried again, whatever a debugger holds beside it") {
+    Doubt story(mending());
+    const auto held = story.born("scand");
+    const auto scand = story.born("scand");
+    const WaitBuilder debugged = held_by_debugger(held).off_for(40s);
+    story.scan({debugged, WaitBuilder(scand).in(ThreadState::stopped).off_for(31s)});
+    CHECK(story.signalled(15) == std::vector{scand.pid});
+    story.wait(10s);
+    CHECK(story.signalled(9) == std::vector{scand.pid});
+    story.tell(Stalled{.process = scand, .tid = scand.pid}); // it is on its way out
+    story.wait(10s);
+
+    CHECK(story.told(Happening::restart_failed).size() == 1);
+    CHECK(story.told(Happening::escalated).empty());
 }
