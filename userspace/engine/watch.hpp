@@ -181,7 +181,7 @@ private:
 
     // watch_hang.cpp
     void take_file_beat(const FileBeat& beat, const Turn& turn);
-    [[nodiscard]] bool may_be_frozen(const Finding& finding, Look& look) const;
+    bool may_be_frozen(const Finding& finding, Look& look, Time now);
     std::optional<Time> check_heartbeat(const WaitScan& scan, std::vector<Finding>& found, const Turn& turn);
     void begin_finding(Finding finding, Turn& turn);
     void end_finding(const Finding& finding, const std::string& how, Turn& turn);

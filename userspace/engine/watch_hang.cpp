@@ -16,7 +16,7 @@ std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitS
     for (auto& finding : found) {
         // It accepts nothing and beats no more because somebody looks at it; he wants it as it is.
         if (look.debugged.contains(finding.process)) finding.restartable = false;
-        if (may_be_frozen(finding, look)) continue;
+        if (may_be_frozen(finding, look, turn.now)) continue;
         auto key = finding.key;
         now.try_emplace(std::move(key), std::move(finding));
     }
@@ -38,10 +38,11 @@ std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitS
 }
 
 // What doesn't come (a switch, a heartbeat) is found without a look at who doesn't send it: that is to follow.
-bool Watch::may_be_frozen(const Finding& finding, Look& look) const {
+bool Watch::may_be_frozen(const Finding& finding, Look& look, Time now) {
     if (finding.kind != HangKind::silent && finding.kind != HangKind::heartbeat) return false;
     const bool frozen = look.frozen.contains(finding.process);
     const bool unknown = !look.seen.contains(finding.process) && !findings_.contains(finding.key);
+    if (frozen) beat_due_from_ = now; // once thawed, it has its whole time again
     if (frozen || unknown) look.doubtful.insert(finding.process);
     return frozen || unknown;
 }

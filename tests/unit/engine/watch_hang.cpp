@@ -140,6 +140,10 @@ TEST_CASE("the frozen neither beat nor run, and are looked at before that is tol
         CHECK(story.findings().empty());
         CHECK_FALSE(story.engine.next_scan());
         CHECK(story.engine.scan_wish().processes == std::vector{scand.pid});
+        story.wait(9s);
+        story.scan({WaitBuilder(scand).calling("poll")}); // thawed: it will beat soon
+        CHECK(story.findings().empty());
+        CHECK(story.engine.next_scan() == story.now + 1s);
     }
     SUBCASE("not frozen") {
         silent.threads = {WaitBuilder(scand).calling("poll")};
