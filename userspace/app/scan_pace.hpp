@@ -11,7 +11,7 @@ namespace nezuban {
 // core: six tenths for the threads, so that with 20,000 of them a deadlock is still found within three seconds. What a
 // threshold asks for is looked at when it is due.
 constexpr int thread_share = 160;
-constexpr int socket_share = 270;
+constexpr int socket_share = 250;
 
 // From one look at all threads, or at all sockets, to the next.
 [[nodiscard]] constexpr Duration next_thread_scan_after(Duration every, Duration cost) {
