@@ -1,5 +1,6 @@
 #include "app/daemon.hpp"
 
+#include "app/scan_pace.hpp"
 #include "core/words.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
@@ -21,11 +22,6 @@ namespace {
 // it comes every 20 s instead of every second. What an event tells doesn't wait for it, and a loss asks for one at
 // once.
 constexpr int comparison_share = 1000;
-// A wait scan walks every thread (0.8 µs each) and every descriptor (0.5 µs). Together that may take a hundredth of a
-// core: six tenths for the threads, so that with 20,000 of them a deadlock is still found within three seconds. What a
-// threshold asks for is looked at when it is due.
-constexpr int thread_share = 160;
-constexpr int socket_share = 250;
 constexpr Duration between_scans = 50ms;
 // ... but thousands that come to hang one after the other, as with a dead disk, are each due at another moment: a
 // twentieth of a core at most.
@@ -145,8 +141,8 @@ void Daemon::scan() {
     auto wish = parts_.engine.scan_wish();
     wish.sockets = wish.sockets && (now_ >= sockets_at_ || (sockets_wanted && now_ >= *sockets_wanted));
     scanned_ = now_;
-    scan_at_ = now_ + std::max(every, waits_.thread_cost() * thread_share);
-    if (wish.sockets) sockets_at_ = now_ + std::max(every, waits_.socket_cost() * socket_share);
+    scan_at_ = now_ + next_thread_scan_after(every, waits_.thread_cost());
+    if (wish.sockets) sockets_at_ = now_ + next_socket_scan_after(every, waits_.socket_cost());
     if (!wish.any()) return;
     waits_.begin(std::move(wish), std::exchange(paused_, std::nullopt));
     scanning_ = true;

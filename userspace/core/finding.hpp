@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nezuban {
 
@@ -33,8 +34,9 @@ struct Finding {
     Identity process;
     std::uint32_t tid = 0; // the thread it is about; 0: the process as a whole
     std::uint64_t thread_start_ns = 0;
-    Time since;         // when the wait began
-    std::string reason; // one sentence: "tid 77 in D for 41 s in write on /mnt/x (8:16)"
+    std::vector<std::uint32_t> others = {}; // threads in the same place, told with it
+    Time since;                             // when the wait began
+    std::string reason;                     // one sentence: "tid 77 in D for 41 s in write on /mnt/x (8:16)"
     Facts evidence;
     // What makes it the same finding in the next scan: kind, thread, lock or socket.
     std::string key;

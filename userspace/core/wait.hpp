@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,6 +53,18 @@ enum class LockKind {
     pi,      // likewise, and the kernel itself passes it on
     join,    // not a lock: it waits for the thread "owner" to end
 };
+
+[[nodiscard]] constexpr std::string_view name_of(LockKind kind) {
+    switch (kind) {
+    case LockKind::unknown: return "futex";
+    case LockKind::mutex: return "mutex";
+    case LockKind::rwlock: return "rwlock";
+    case LockKind::robust: return "robust mutex";
+    case LockKind::pi: return "PI mutex";
+    case LockKind::join: return "join";
+    }
+    return "";
+}
 
 // A futex wait of which the memory was looked at.
 struct LockWait {

@@ -184,6 +184,7 @@ private:
     bool may_be_frozen(const Finding& finding, Look& look, Time now);
     std::optional<Time> check_heartbeat(const WaitScan& scan, std::vector<Finding>& found, const Turn& turn);
     void begin_finding(Finding finding, Turn& turn);
+    void tell_finding(const Finding& finding, Turn& turn);
     void end_finding(const Finding& finding, const std::string& how, Turn& turn);
     void end_findings_of(const Identity& process, Turn& turn);
     void react_to_hangs(Turn& turn);
@@ -242,6 +243,8 @@ private:
 
     // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is
     // told as a sum.
+    Telling hangs_;
+    Telling hang_ends_;
     Telling exits_;
     Telling excess_;
     Telling refusals_;

@@ -101,7 +101,8 @@ void Watch::thread_returned(const Identity& process, std::uint32_t tid, Turn& tu
         const auto& finding = pair.second;
         const bool it =
             finding.process == process
-            && (tid == 0 ? finding.kind == HangKind::silent : finding.tid == tid && finding.kind != HangKind::spinning);
+            && (tid == 0 ? finding.kind == HangKind::silent
+                         : finding.tid == tid && finding.others.empty() && finding.kind != HangKind::spinning);
         if (it) over.push_back(finding);
         return it;
     });
@@ -110,15 +111,11 @@ void Watch::thread_returned(const Identity& process, std::uint32_t tid, Turn& tu
     }
 }
 
+// A dead file server makes thousands hang at once: some are told, the others counted, and all are in the status.
 void Watch::begin_finding(Finding finding, Turn& turn) {
-    auto told = incident(Happening::hang, finding.reason, turn);
-    told.pid = finding.process.pid;
-    told.count = total();
-    told.evidence = {{"kind", std::string(name_of(finding.kind))}};
-    told.evidence.insert(told.evidence.end(), finding.evidence.begin(), finding.evidence.end());
-    report(std::move(told), turn);
     last_loss_ = finding.reason;
     last_lost_ = finding.process.pid;
+    if (may_tell(hangs_, turn)) tell_finding(finding, turn);
     if (finding.thread_start_ns != 0 && finding.kind != HangKind::spinning)
         turn.out.emplace_back(FollowThread{.process = finding.process,
                                            .thread = {.tid = finding.tid, .start_ns = finding.thread_start_ns}});
@@ -126,10 +123,19 @@ void Watch::begin_finding(Finding finding, Turn& turn) {
     findings_.emplace(std::move(key), std::move(finding));
 }
 
+void Watch::tell_finding(const Finding& finding, Turn& turn) {
+    auto told = incident(Happening::hang, finding.reason, turn);
+    told.pid = finding.process.pid;
+    told.count = total();
+    told.evidence = {{"kind", std::string(name_of(finding.kind))}};
+    told.evidence.insert(told.evidence.end(), finding.evidence.begin(), finding.evidence.end());
+    report(std::move(told), turn);
+}
+
 void Watch::end_finding(const Finding& finding, const std::string& how, Turn& turn) {
     make_restless();
     // The signal that ends it wakes it first; what becomes of it is told by the restart.
-    if (plan_.victims.contains(finding.process)) return;
+    if (plan_.victims.contains(finding.process) || !may_tell(hang_ends_, turn)) return;
     const auto lasted = turn.now - finding.since;
     auto told = incident(
         Happening::recovered,

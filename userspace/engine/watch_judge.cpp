@@ -191,9 +191,9 @@ bool Watch::protects_from(const Watch& storm) const {
 
 std::optional<Time> Watch::next_deadline() const {
     std::optional<Time> next = paused_until_;
-    if (exits_.untold > 0) next = earlier(next, exits_.second + 1s);
-    if (refusals_.untold > 0) next = earlier(next, refusals_.second + 1s);
-    if (excess_.untold > 0) next = earlier(next, excess_.second + 1s);
+    for (const auto* telling : {&exits_, &hangs_, &hang_ends_, &refusals_, &excess_}) {
+        if (telling->untold > 0) next = earlier(next, telling->second + 1s);
+    }
     if (!judging_) return next;
     if (!timers_.empty()) next = earlier(next, timers_.begin()->first);
     if (mending()) next = earlier(next, plan_deadline());

@@ -131,6 +131,11 @@ void Watch::signal_victims(int signal, Turn& turn) {
     plan_.killed = plan_.killed || signal == SIGKILL;
     for (const auto& id : plan_.victims) {
         turn.out.emplace_back(Signal{.id = id, .signal = signal});
+        // Who is stopped hears nothing but SIGKILL, and is given the time to hear this.
+        const bool stopped = std::ranges::any_of(findings_, [&](const auto& pair) {
+            return pair.second.kind == HangKind::stopped && pair.second.process == id;
+        });
+        if (stopped && signal != SIGKILL) turn.out.emplace_back(Signal{.id = id, .signal = SIGCONT});
     }
 }
 

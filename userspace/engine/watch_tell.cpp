@@ -42,26 +42,18 @@ bool Watch::may_tell(Telling& telling, Turn& turn) {
 }
 
 void Watch::flush_tellings(Turn& turn) {
-    if (exits_.untold > 0 && turn.now - exits_.second >= 1s) {
-        auto told = incident(Happening::exit, fmt::format("{} more exits", exits_.untold), turn);
+    const auto flush = [&](Telling& telling, Happening happening, std::string_view what) {
+        if (telling.untold == 0 || turn.now - telling.second < 1s) return;
+        auto told = incident(happening, fmt::format(fmt::runtime(what), telling.untold), turn);
         told.count = total();
-        exits_ = {};
+        telling = {.second = turn.now, .told = 0, .untold = 0};
         report(std::move(told), turn);
-    }
-    if (refusals_.untold > 0 && turn.now - refusals_.second >= 1s) {
-        auto told =
-            incident(Happening::stopped_excess, fmt::format("{} more could not be ended", refusals_.untold), turn);
-        told.count = total();
-        refusals_ = {};
-        report(std::move(told), turn);
-    }
-    if (excess_.untold > 0 && turn.now - excess_.second >= 1s) {
-        auto told =
-            incident(Happening::stopped_excess, fmt::format("ended {} more beyond the maximum", excess_.untold), turn);
-        told.count = total();
-        excess_ = {.second = turn.now, .told = 0, .untold = 0};
-        report(std::move(told), turn);
-    }
+    };
+    flush(exits_, Happening::exit, "{} more exits");
+    flush(hangs_, Happening::hang, "{} more hangs: see the status");
+    flush(hang_ends_, Happening::recovered, "{} more hangs are over");
+    flush(refusals_, Happening::stopped_excess, "{} more could not be ended");
+    flush(excess_, Happening::stopped_excess, "ended {} more beyond the maximum");
 }
 
 Incident Watch::incident(Happening happening, std::string reason, const Turn& turn) const {
@@ -174,8 +166,10 @@ RuleView Watch::view(Time now) const {
         view.findings.push_back(finding);
     }
     std::ranges::stable_sort(view.findings, {}, &Finding::since);
-    // Nothing will be done about it, so whoever asks has to know.
-    if (hung() && !mending() && !paused_) view.failed = true;
+    // Nothing will be done about it, so whoever asks has to know; but a stopped editor is no reason for a cluster to
+    // leave the host, and neither is what somebody debugs.
+    const bool failing = std::ranges::any_of(view.findings, &Finding::restartable) && !spec_.match.any;
+    if (failing && !mending() && !paused_) view.failed = true;
     if (plan_.phase == Plan::Phase::waiting) view.next_at = plan_deadline();
     return view;
 }

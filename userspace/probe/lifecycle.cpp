@@ -1,6 +1,7 @@
 #include "probe/lifecycle.hpp"
 
 #include "probe/libbpf.hpp"
+#include "probe/owned.hpp"
 
 #include <array>
 #include <cerrno>
@@ -16,23 +17,13 @@
 namespace nezuban {
 
 struct Lifecycle::State {
-    lifecycle_bpf* skeleton = nullptr;
-    ring_buffer* ring = nullptr;
+    Owned<lifecycle_bpf> skeleton;
+    Owned<ring_buffer> ring;
     std::array<std::uint64_t, NZ_KINDS> lost_told{};
 
     // Of the drain under way.
     const std::function<void(Stamped)>* sink = nullptr;
     std::size_t left = 0;
-
-    State() = default;
-    State(const State&) = delete;
-    State& operator=(const State&) = delete;
-    State(State&&) = delete;
-    State& operator=(State&&) = delete;
-    ~State() {
-        ring_buffer__free(ring);
-        lifecycle_bpf__destroy(skeleton);
-    }
 
     // Taken before the return value is looked at: a negative one ends the round, with this record consumed.
     static int on_record(void* context, void* data, std::size_t size) {
@@ -65,27 +56,28 @@ Result<Lifecycle> Lifecycle::attach(const Features& features, std::uint64_t ring
     if (auto able = require(features); !able) return std::unexpected(able.error());
     LibbpfLog log;
     auto state = std::make_unique<State>();
-    state->skeleton = lifecycle_bpf__open();
-    if (state->skeleton == nullptr) return log.error("opening the life-cycle programs", errno);
+    state->skeleton.reset(lifecycle_bpf__open());
+    if (!state->skeleton) return log.error("opening the life-cycle programs", errno);
     choose_programs(*state->skeleton, features);
     bpf_map__set_max_entries(state->skeleton->maps.ring, static_cast<std::uint32_t>(ring_size));
-    if (const int error = lifecycle_bpf__load(state->skeleton); error != 0)
+    if (const int error = lifecycle_bpf__load(state->skeleton.get()); error != 0)
         return log.error("loading the life-cycle programs", -error);
-    if (const int error = lifecycle_bpf__attach(state->skeleton); error != 0)
+    if (const int error = lifecycle_bpf__attach(state->skeleton.get()); error != 0)
         return log.error("attaching the life-cycle programs", -error);
-    state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.ring), State::on_record, state.get(), nullptr);
-    if (state->ring == nullptr) return log.error("mapping the ring", errno);
+    state->ring.reset(
+        ring_buffer__new(bpf_map__fd(state->skeleton->maps.ring), State::on_record, state.get(), nullptr));
+    if (!state->ring) return log.error("mapping the ring", errno);
     return Lifecycle(std::move(state));
 }
 
 int Lifecycle::descriptor() const {
-    return ring_buffer__epoll_fd(state_->ring);
+    return ring_buffer__epoll_fd(state_->ring.get());
 }
 
 std::size_t Lifecycle::drain(std::size_t most, const std::function<void(Stamped)>& sink) {
     state_->sink = &sink;
     state_->left = most;
-    ring_buffer__consume(state_->ring);
+    ring_buffer__consume(state_->ring.get());
     return most - state_->left;
 }
 

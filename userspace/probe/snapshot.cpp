@@ -2,6 +2,7 @@
 
 #include "probe/decode.hpp"
 #include "probe/libbpf.hpp"
+#include "probe/owned.hpp"
 
 #include <array>
 #include <cerrno>
@@ -25,22 +26,9 @@ constexpr std::size_t seq_buffer = 8UL * 4096UL;
 } // namespace
 
 struct Snapshot::State {
-    snapshot_bpf* skeleton = nullptr;
-    int pass = -1;
+    Owned<snapshot_bpf> skeleton;
+    Descriptor pass;
     alignas(nz_task) std::array<std::byte, 2 * seq_buffer> buffer{};
-
-    State() = default;
-    State(const State&) = delete;
-    State& operator=(const State&) = delete;
-    State(State&&) = delete;
-    State& operator=(State&&) = delete;
-    ~State() {
-        end();
-        snapshot_bpf__destroy(skeleton);
-    }
-    void end() {
-        if (pass >= 0) close(std::exchange(pass, -1));
-    }
 };
 
 Snapshot::Snapshot(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -51,34 +39,34 @@ Snapshot& Snapshot::operator=(Snapshot&&) noexcept = default;
 Result<Snapshot> Snapshot::load() {
     const LibbpfLog log;
     auto state = std::make_unique<State>();
-    state->skeleton = snapshot_bpf__open_and_load();
-    if (state->skeleton == nullptr) return log.error("loading the task iterator", errno);
-    if (const int error = snapshot_bpf__attach(state->skeleton); error != 0)
+    state->skeleton.reset(snapshot_bpf__open_and_load());
+    if (!state->skeleton) return log.error("loading the task iterator", errno);
+    if (const int error = snapshot_bpf__attach(state->skeleton.get()); error != 0)
         return log.error("attaching the task iterator", -error);
     return Snapshot(std::move(state));
 }
 
 Result<void> Snapshot::begin() {
-    state_->end();
-    state_->pass = bpf_iter_create(bpf_link__fd(state_->skeleton->links.dump_processes));
-    if (state_->pass < 0) return fail(std::string("starting the task iterator: ") + std::strerror(errno), errno);
+    state_->pass.reset(); // one at a time
+    state_->pass.reset(bpf_iter_create(bpf_link__fd(state_->skeleton->links.dump_processes)));
+    if (!state_->pass) return fail(std::string("starting the task iterator: ") + std::strerror(errno), errno);
     return {};
 }
 
 bool Snapshot::under_way() const {
-    return state_->pass >= 0;
+    return static_cast<bool>(state_->pass);
 }
 
 Result<bool> Snapshot::read_slice(const std::function<void(SnapshotTask)>& sink) {
-    const ssize_t size = read(state_->pass, state_->buffer.data(), state_->buffer.size());
+    const ssize_t size = read(state_->pass.get(), state_->buffer.data(), state_->buffer.size());
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return true; // a million tasks without a process
     if (size < 0) {
         const int number = errno;
-        state_->end();
+        state_->pass.reset();
         return fail(std::string("reading the task iterator: ") + std::strerror(number), number);
     }
     if (size == 0) {
-        state_->end();
+        state_->pass.reset();
         return false;
     }
     for (std::size_t at = 0; at + sizeof(nz_task) <= static_cast<std::size_t>(size); at += sizeof(nz_task)) {

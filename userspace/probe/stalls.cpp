@@ -1,6 +1,7 @@
 #include "probe/stalls.hpp"
 
 #include "probe/libbpf.hpp"
+#include "probe/owned.hpp"
 #include "probe/visit.hpp"
 
 #include <algorithm>
@@ -49,10 +50,10 @@ Duration median(std::span<const std::uint32_t> slots) {
 } // namespace
 
 struct Stalls::State {
-    sched_bpf* skeleton = nullptr;
-    ring_buffer* ring = nullptr;
-    bpf_link* switches = nullptr; // while somebody is watched or followed
-    bpf_link* syscalls = nullptr; // while they are counted
+    Owned<sched_bpf> skeleton;
+    Owned<ring_buffer> ring;
+    Owned<bpf_link> switches; // while somebody is watched or followed
+    Owned<bpf_link> syscalls; // while they are counted
     std::map<Identity, Duration> watched;
     std::set<std::uint32_t> followed; // tids
     std::vector<ThreadId> counted;
@@ -62,40 +63,28 @@ struct Stalls::State {
     std::size_t left = 0;
     std::vector<Identity> followed_no_more;
 
-    State() = default;
-    State(const State&) = delete;
-    State& operator=(const State&) = delete;
-    State(State&&) = delete;
-    State& operator=(State&&) = delete;
-    ~State() {
-        bpf_link__destroy(syscalls);
-        bpf_link__destroy(switches);
-        ring_buffer__free(ring);
-        sched_bpf__destroy(skeleton);
-    }
-
     // handle_syscall needs a kernel that was built with syscall tracepoints; all else doesn't.
     int load(bool with_syscalls) {
-        skeleton = sched_bpf__open();
-        if (skeleton == nullptr) return -errno;
+        skeleton.reset(sched_bpf__open());
+        if (!skeleton) return -errno;
         const auto tick = jiffy();
         skeleton->rodata->tick_ns = tick;
         skeleton->rodata->floor_ticks = std::max<std::uint64_t>(1, NZ_STALL_FLOOR_MS * 1'000'000ULL / tick);
         bpf_program__set_autoload(skeleton->progs.handle_syscall, with_syscalls);
-        const int error = sched_bpf__load(skeleton);
-        if (error != 0) sched_bpf__destroy(std::exchange(skeleton, nullptr));
+        const int error = sched_bpf__load(skeleton.get());
+        if (error != 0) skeleton.reset();
         return error;
     }
     Result<void> attach_to_switches() {
-        if (switches != nullptr) return {};
+        if (switches) return {};
         const LibbpfLog log;
-        switches = bpf_program__attach(skeleton->progs.handle_switch);
-        if (switches == nullptr) return log.error("attaching to context switches", errno);
+        switches.reset(bpf_program__attach(skeleton->progs.handle_switch));
+        if (!switches) return log.error("attaching to context switches", errno);
         return {};
     }
     // An empty program costs each switch of the machine some 20 ns, none costs nothing.
     void detach_if_unused() {
-        if (watched.empty() && followed.empty()) bpf_link__destroy(std::exchange(switches, nullptr));
+        if (watched.empty() && followed.empty()) switches.reset();
     }
 
     Result<nz_visit> visit(const Identity& process, nz_visit_wish wish, Duration threshold = {},
@@ -150,8 +139,9 @@ Result<Stalls> Stalls::attach() {
     if (state->load(true) != 0) {
         if (const int error = state->load(false); error != 0) return log.error("loading the stall tracking", -error);
     }
-    state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.stalls), State::on_record, state.get(), nullptr);
-    if (state->ring == nullptr) return log.error("mapping the ring of stalls", errno);
+    state->ring.reset(
+        ring_buffer__new(bpf_map__fd(state->skeleton->maps.stalls), State::on_record, state.get(), nullptr));
+    if (!state->ring) return log.error("mapping the ring of stalls", errno);
     // A kernel that refuses does it here, and not when somebody hangs: before 6.1 none runs over one process' threads.
     if (auto attached = state->attach_to_switches(); !attached) return std::unexpected(attached.error());
     state->detach_if_unused();
@@ -162,13 +152,13 @@ Result<Stalls> Stalls::attach() {
 }
 
 int Stalls::descriptor() const {
-    return ring_buffer__epoll_fd(state_->ring);
+    return ring_buffer__epoll_fd(state_->ring.get());
 }
 
 std::size_t Stalls::drain(std::size_t most, const std::function<void(Stamped)>& sink) {
     state_->sink = &sink;
     state_->left = most;
-    ring_buffer__consume(state_->ring);
+    ring_buffer__consume(state_->ring.get());
     for (const auto& process : std::exchange(state_->followed_no_more, {}))
         state_->release(process);
     state_->detach_if_unused();
@@ -206,19 +196,19 @@ Result<void> Stalls::follow(const Identity& process, const ThreadId& thread) {
 
 Result<void> Stalls::count_syscalls(const Identity& process, const ThreadId& thread) {
     if (std::ranges::find(state_->counted, thread) != state_->counted.end()) return {};
-    if (state_->syscalls == nullptr) {
+    if (!state_->syscalls) {
         const LibbpfLog log;
         const auto* program = state_->skeleton->progs.handle_syscall;
         if (bpf_program__fd(program) < 0) return fail("this kernel has no system call tracepoints", EOPNOTSUPP);
-        state_->syscalls = bpf_program__attach(program);
-        if (state_->syscalls == nullptr) return log.error("attaching to system calls", errno);
+        state_->syscalls.reset(bpf_program__attach(program));
+        if (!state_->syscalls) return log.error("attaching to system calls", errno);
     }
     auto seen = state_->visit(process, NZ_VISIT_COUNT, {}, thread);
     if (seen)
         state_->counted.push_back(thread);
     else
         state_->release(process);
-    if (state_->counted.empty()) bpf_link__destroy(std::exchange(state_->syscalls, nullptr));
+    if (state_->counted.empty()) state_->syscalls.reset();
     if (!seen) return std::unexpected(seen.error());
     return {};
 }
@@ -235,7 +225,7 @@ void Stalls::stop_counting(const Identity& process, const ThreadId& thread) {
     if (std::erase(state_->counted, thread) == 0) return;
     if (syscalls_of(thread)) bpf_map_delete_elem(bpf_map__fd(state_->skeleton->maps.spinners), &thread.tid);
     std::ignore = state_->visit(process, NZ_VISIT_UNCOUNT); // it may be gone, and what was kept of it as well
-    if (state_->counted.empty()) bpf_link__destroy(std::exchange(state_->syscalls, nullptr));
+    if (state_->counted.empty()) state_->syscalls.reset();
 }
 
 namespace {

@@ -1,5 +1,7 @@
 #include "probe/visit.hpp"
 
+#include "probe/owned.hpp"
+
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -11,18 +13,6 @@
 namespace nezuban {
 
 namespace {
-
-struct Descriptor {
-    int number;
-    explicit Descriptor(int fd) : number(fd) {}
-    ~Descriptor() {
-        if (number >= 0) close(number);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    Descriptor(Descriptor&&) = delete;
-    Descriptor& operator=(Descriptor&&) = delete;
-};
 
 std::unexpected<Error> failed(const std::string& what, int number) {
     return fail(what + ": " + std::strerror(number), number);
@@ -36,12 +26,12 @@ Result<void> run_over(int program, std::uint32_t pid) {
     options.iter_info = &whom;
     options.iter_info_len = sizeof(whom);
     const Descriptor link(bpf_link_create(program, 0, BPF_TRACE_ITER, &options));
-    if (link.number < 0) return failed("choosing the threads of process " + std::to_string(pid), errno);
-    const Descriptor pass(bpf_iter_create(link.number));
-    if (pass.number < 0) return failed("looking at the threads of process " + std::to_string(pid), errno);
+    if (!link) return failed("choosing the threads of process " + std::to_string(pid), errno);
+    const Descriptor pass(bpf_iter_create(link.get()));
+    if (!pass) return failed("looking at the threads of process " + std::to_string(pid), errno);
     std::array<char, 64> nothing{};
     for (;;) {
-        const auto size = read(pass.number, nothing.data(), nothing.size());
+        const auto size = read(pass.get(), nothing.data(), nothing.size());
         if (size == 0) return {};
         if (size < 0 && errno != EAGAIN && errno != EINTR)
             return failed("looking at the threads of process " + std::to_string(pid), errno);

@@ -2,6 +2,7 @@
 
 #include "probe/decode_waits.hpp"
 #include "probe/libbpf.hpp"
+#include "probe/owned.hpp"
 
 #include <algorithm>
 #include <array>
@@ -36,39 +37,26 @@ constexpr std::uint32_t files_a_read = 600;
 // One pass of an iterator.
 class Pass {
 public:
-    Pass() = default;
-    Pass(const Pass&) = delete;
-    Pass& operator=(const Pass&) = delete;
-    Pass(Pass&&) = delete;
-    Pass& operator=(Pass&&) = delete;
-    ~Pass() {
-        end();
-    }
-
     Result<void> begin(const bpf_link* link, const char* what) {
-        end();
-        descriptor_ = bpf_iter_create(bpf_link__fd(link));
-        if (descriptor_ < 0) return fail(std::string("starting ") + what + ": " + std::strerror(errno), errno);
+        descriptor_.reset(); // one at a time
+        descriptor_.reset(bpf_iter_create(bpf_link__fd(link)));
+        if (!descriptor_) return fail(std::string("starting ") + what + ": " + std::strerror(errno), errno);
         return {};
     }
     // Absent: that was the end. Often empty: nobody was told.
     Result<std::optional<std::span<const std::byte>>> read_slice(const char* what) {
         using Slice = std::optional<std::span<const std::byte>>;
-        const ssize_t size = ::read(descriptor_, buffer_.data(), buffer_.size());
+        const ssize_t size = ::read(descriptor_.get(), buffer_.data(), buffer_.size());
         if (size > 0) return Slice(std::span(buffer_).first(static_cast<std::size_t>(size)));
         if (size < 0 && (errno == EAGAIN || errno == EINTR)) return Slice(std::span<const std::byte>());
         const int number = size < 0 ? errno : 0;
-        end();
+        descriptor_.reset();
         if (number != 0) return fail(std::string("reading ") + what + ": " + std::strerror(number), number);
         return Slice();
     }
 
 private:
-    void end() {
-        if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
-    }
-
-    int descriptor_ = -1;
+    Descriptor descriptor_;
     std::array<std::byte, 2 * seq_buffer> buffer_{};
 };
 
@@ -94,8 +82,8 @@ Asked ask(const std::vector<std::uint32_t>& numbers, __u64 (&bits)[NZ_ASKED]) {
 } // namespace
 
 struct Waits::State {
-    waits_bpf* threads = nullptr;
-    sockets_bpf* sockets = nullptr;
+    Owned<waits_bpf> threads;
+    Owned<sockets_bpf> sockets;
     std::string no_sockets; // why
     Asked processes;
     Asked tids;
@@ -104,28 +92,18 @@ struct Waits::State {
     SocketPass seen;
     int quiet = 0; // passes since one saw a doubtful queue
 
-    State() = default;
-    State(const State&) = delete;
-    State& operator=(const State&) = delete;
-    State(State&&) = delete;
-    State& operator=(State&&) = delete;
-    ~State() {
-        waits_bpf__destroy(threads);
-        sockets_bpf__destroy(sockets);
-    }
-
     Result<void> load_threads() {
         const LibbpfLog log;
-        threads = waits_bpf__open_and_load();
-        if (threads == nullptr) return log.error("loading the wait scan", errno);
-        if (const int error = waits_bpf__attach(threads); error != 0)
+        threads.reset(waits_bpf__open_and_load());
+        if (!threads) return log.error("loading the wait scan", errno);
+        if (const int error = waits_bpf__attach(threads.get()); error != 0)
             return log.error("attaching the wait scan", -error);
         return {};
     }
     Result<void> load_sockets() {
         const LibbpfLog log;
-        sockets = sockets_bpf__open_and_load();
-        if (sockets == nullptr) return log.error("loading the socket scan", errno);
+        sockets.reset(sockets_bpf__open_and_load());
+        if (!sockets) return log.error("loading the socket scan", errno);
         sockets->links.scan_sockets = bpf_program__attach(sockets->progs.scan_sockets);
         if (sockets->links.scan_sockets == nullptr) return log.error("attaching the socket scan", errno);
         return {};

@@ -1,5 +1,5 @@
-// The wait scan: the kernel's threads and sockets, walked slice by slice. Nothing here waits for anybody: what lies in a
-// program's own memory is not read (that can block for as long as a dead disk pleases: see docs/adr/0008).
+// The wait scan: the kernel's threads and sockets, walked slice by slice. Nothing here waits for anybody: what lies in
+// a program's own memory is not read (that can block for as long as a dead disk pleases: see docs/adr/0008).
 #pragma once
 
 #include "core/result.hpp"

@@ -18,18 +18,6 @@ double in_seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
 }
 
-std::string_view name_of(LockKind kind) {
-    switch (kind) {
-    case LockKind::unknown: return "unknown";
-    case LockKind::mutex: return "mutex";
-    case LockKind::rwlock: return "rwlock";
-    case LockKind::robust: return "robust";
-    case LockKind::pi: return "pi";
-    case LockKind::join: return "join";
-    }
-    return "";
-}
-
 std::string_view name_of(SocketKind kind) {
     switch (kind) {
     case SocketKind::tcp_listening: return "tcp_listening";

@@ -12,18 +12,6 @@ namespace nezuban {
 
 namespace {
 
-std::string_view name_of(LockKind kind) {
-    switch (kind) {
-    case LockKind::unknown: return "futex";
-    case LockKind::mutex: return "mutex";
-    case LockKind::rwlock: return "rwlock";
-    case LockKind::robust: return "robust mutex";
-    case LockKind::pi: return "PI mutex";
-    case LockKind::join: return "join";
-    }
-    return "";
-}
-
 std::string link(const ThreadWait& wait) {
     if (wait.lock->kind == LockKind::join)
         return fmt::format("tid {} ({}) waits for the end of tid {}", wait.thread.tid, wait.comm, wait.lock->owner_tid);

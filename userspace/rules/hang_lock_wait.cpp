@@ -23,6 +23,7 @@ std::set<std::uint32_t> told_already(const HangFindings& out) {
     std::set<std::uint32_t> tids;
     for (const auto& finding : out.found) {
         tids.insert(finding.tid);
+        tids.insert(finding.others.begin(), finding.others.end());
     }
     return tids;
 }
@@ -81,7 +82,7 @@ void find_lock_waits(const HangScene& scene, HangFindings& out) {
         Finding finding{.kind = HangKind::lock_wait,
                         .process = wait.process,
                         .tid = wait.thread.tid,
-                        .thread_start_ns = wait.thread.start_ns,
+                        .thread_start_ns = jam.waiters == 1 ? wait.thread.start_ns : 0,
                         .since = jam.longest->since,
                         .reason = fmt::format("{} {} for lock {:#x}, the longest (tid {}, {}) for {}", jam.waiters,
                                               jam.waiters == 1 ? "thread waits" : "threads wait", wait.lock->address,
@@ -93,7 +94,9 @@ void find_lock_waits(const HangScene& scene, HangFindings& out) {
                                      {"waiters", jam.waiters}},
                         // Not by who holds it: a lock may be passed on and on past somebody.
                         .key = fmt::format("lock_wait {} {:#x}", wait.process.pid, wait.lock->address),
-                        .killable = wait.killable};
+                        .killable = wait.killable,
+                        // What can't be shown to be a lock may be a pool that idles: told, never ended.
+                        .restartable = wait.lock->kind != LockKind::unknown};
         add_owner(scene, jam, finding);
         out.found.push_back(std::move(finding));
     }

@@ -45,13 +45,15 @@ std::string doing(const ThreadWait& wait) {
     return text;
 }
 
-void add_waiting(const HangScene& scene, std::uint32_t root, Finding& finding) {
-    const auto waiting = scene.graph.waiting_for(root);
-    if (waiting.empty()) return;
-    finding.reason +=
-        fmt::format("; {} {} for {} that it holds", waiting.size(),
-                    waiting.size() == 1 ? "thread waits" : "threads wait", waiting.size() == 1 ? "a lock" : "locks");
-    finding.evidence.emplace_back("waiting", static_cast<std::int64_t>(waiting.size()));
+void add_waiting(const HangScene& scene, Finding& finding) {
+    auto waiting = scene.graph.waiting_for(finding.tid).size();
+    for (const auto other : finding.others) {
+        waiting += scene.graph.waiting_for(other).size();
+    }
+    if (waiting == 0) return;
+    finding.reason += fmt::format("; {} {} for {} that it holds", waiting,
+                                  waiting == 1 ? "thread waits" : "threads wait", waiting == 1 ? "a lock" : "locks");
+    finding.evidence.emplace_back("waiting", static_cast<std::int64_t>(waiting));
 }
 
 } // namespace nezuban

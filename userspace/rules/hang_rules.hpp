@@ -61,6 +61,6 @@ void earlier(std::optional<Time>& time, Time other);
 // "in D in write on /mnt/x (loop0, 7:0)": what a thread is doing, for people.
 [[nodiscard]] std::string doing(const ThreadWait& wait);
 // "12 threads wait for locks that it holds", and as evidence.
-void add_waiting(const HangScene& scene, std::uint32_t root, Finding& finding);
+void add_waiting(const HangScene& scene, Finding& finding);
 
 } // namespace nezuban

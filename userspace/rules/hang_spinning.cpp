@@ -53,7 +53,7 @@ void find_spinning(const HangScene& scene, HangFindings& out) {
                                           {"user_address", fmt::format("{:#x}", wait.user_address)},
                                           {"syscalls_counted", wait.syscalls.has_value()}},
                              .key = fmt::format("spinning {}", wait.thread.tid)});
-        add_waiting(scene, wait.thread.tid, out.found.back());
+        add_waiting(scene, out.found.back());
     }
 }
 

@@ -56,7 +56,7 @@ void find_stopped(const HangScene& scene, HangFindings& out) {
             finding.evidence.emplace_back("sender_comm", wait.stopped_by->comm);
             finding.evidence.emplace_back("sender_uid", wait.stopped_by->uid);
         }
-        add_waiting(scene, wait.thread.tid, finding);
+        add_waiting(scene, finding);
         out.found.push_back(std::move(finding));
     }
 }

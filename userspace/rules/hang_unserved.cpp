@@ -25,10 +25,11 @@ bool listening(SocketKind kind) {
     return kind == SocketKind::tcp_listening || kind == SocketKind::unix_listening;
 }
 
-// A client keeps idle connections in a pool; what a server says before it closes one of them, nobody has to read. And a
-// byte forgotten in a pair of sockets of a program's own, or an answer that came too late, is nobody's work.
+// Only who serves owes an answer. A client keeps idle connections in a pool and need not read what a server says into
+// them; one that only writes leaves the session tickets of TLS unread; a byte forgotten in a pair of sockets of a
+// program's own is nobody's work.
 bool nobody_has_to_read(const SocketQueue& socket) {
-    return !socket.accepts && (socket.kind != SocketKind::tcp || socket.peer_closed);
+    return !socket.accepts;
 }
 
 std::string told_socket(const SocketQueue& socket) {

@@ -24,7 +24,7 @@ Purpose lock_purpose(const ThreadWait& wait) {
     const auto& lock = *wait.lock;
     if (lock.kind == LockKind::join)
         return {.what = WaitsFor::join, .text = fmt::format("waiting for the end of tid {}", lock.owner_tid)};
-    const auto what = fmt::format("waiting for {} {:#x}", lock_word(lock.kind), lock.address);
+    const auto what = fmt::format("waiting for {} {:#x}", name_of(lock.kind), lock.address);
     if (lock.owner_tid == wait.thread.tid) return {.what = WaitsFor::lock, .text = what + " that it holds itself"};
     if (lock.owner_tid != 0)
         return {.what = WaitsFor::lock, .text = fmt::format("{} held by tid {}", what, lock.owner_tid)};
@@ -132,18 +132,6 @@ Purpose uninterruptible(const ThreadWait& wait) {
 }
 
 } // namespace
-
-std::string lock_word(LockKind kind) {
-    switch (kind) {
-    case LockKind::unknown: return "futex";
-    case LockKind::mutex: return "mutex";
-    case LockKind::rwlock: return "rwlock";
-    case LockKind::robust: return "robust mutex";
-    case LockKind::pi: return "PI mutex";
-    case LockKind::join: return "join";
-    }
-    return "futex";
-}
 
 bool waits_for_lock(const ThreadWait& wait) {
     return wait.lock && wait.lock->kind != LockKind::join && (wait.lock->owner_tid != 0 || wait.lock->readers != 0);

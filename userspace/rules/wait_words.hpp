@@ -36,9 +36,6 @@ struct Purpose {
 // The system call's name must have been filled in.
 [[nodiscard]] Purpose purpose_of(const ThreadWait& wait, const Surroundings& around);
 
-// "mutex", "rwlock", ...; "futex" for what isn't known.
-[[nodiscard]] std::string lock_word(LockKind kind);
-
 // It waits for somebody who holds what it wants: not for the end of a thread, which is how a program idles.
 [[nodiscard]] bool waits_for_lock(const ThreadWait& wait);
 

@@ -452,3 +452,77 @@ TEST_CASE("the end of the process is the end of its finding") {
     REQUIRE(story.told(Happening::recovered).size() == 1);
     CHECK(story.told(Happening::recovered)[0].reason.find("has ended with it") != std::string::npos);
 }
+
+TEST_CASE("threads of one process in D in the same place are one finding") {
+    Hanging story(watching());
+    const auto scand = story.born("scand");
+    const auto stuck = [&](std::uint32_t tid, Duration off) {
+        return WaitBuilder(scand, tid).in(ThreadState::uninterruptible).off_for(off).calling("write", "/mnt/x");
+    };
+    story.scan({stuck(501, 31s), stuck(502, 35s), stuck(503, 33s),
+                WaitBuilder(scand, 504).in(ThreadState::uninterruptible).off_for(40s).calling("fsync", "/mnt/y")});
+
+    REQUIRE(story.findings().size() == 2);
+    CHECK(story.findings()[1].tid == 502); // the longest of the three
+    CHECK(text_at(story.findings()[1].evidence, "threads") == "3");
+
+    // One of them returns, the others don't.
+    story.tell(Stalled{.process = scand, .tid = 502});
+    story.scan({stuck(501, 32s), stuck(503, 34s)});
+    CHECK(story.findings().size() == 1);
+    CHECK(story.told(Happening::hang).size() == 2);
+}
+
+TEST_CASE("what can't be shown to be a lock is told, and nobody is ended for it") {
+    auto spec = mending();
+    spec.hang.lock_wait = 10s;
+    Hanging story(std::move(spec));
+    const auto scand = story.born("scand");
+    story.scan({WaitBuilder(scand).waiting_for(0x1000, 0, LockKind::unknown).off_for(12s)});
+
+    CHECK(story.findings().size() == 1);
+    CHECK(story.all<Signal>().empty());
+}
+
+TEST_CASE("who is stopped is woken to hear that he shall end") {
+    Hanging story(mending());
+    const auto scand = story.born("scand");
+    story.scan({WaitBuilder(scand).in(ThreadState::stopped).off_for(31s)});
+
+    const auto sent = story.all<Signal>();
+    REQUIRE(sent.size() == 2);
+    CHECK(sent[0].signal == 15);
+    CHECK(sent[1].signal == 18);
+}
+
+TEST_CASE("a hang that nobody mends fails the rule that names the program, not the one that is about everybody") {
+    auto everybody = watching();
+    everybody.match = {.any = true};
+    SUBCASE("named") {
+        Hanging story(watching());
+        const auto scand = story.born("scand");
+        story.scan({WaitBuilder(scand).in(ThreadState::stopped).off_for(31s)});
+        CHECK(story.of("scanner").failed);
+    }
+    SUBCASE("everybody") {
+        Hanging story(everybody);
+        const auto scand = story.born("scand");
+        story.scan({WaitBuilder(scand).in(ThreadState::stopped).off_for(31s)});
+        CHECK(story.state("scanner") == RuleState::hung);
+        CHECK_FALSE(story.of("scanner").failed);
+    }
+}
+
+TEST_CASE("a thousand hangs at once are ten lines and a sum, and all of them are in the status") {
+    Hanging story(watching());
+    std::vector<ThreadWait> all;
+    for (int i = 0; i < 1000; ++i) {
+        all.emplace_back(WaitBuilder(story.born("scand")).in(ThreadState::uninterruptible).off_for(31s));
+    }
+    story.scan(all);
+    story.wait(2s);
+
+    CHECK(story.told(Happening::hang).size() == 11);
+    CHECK(story.told(Happening::hang).back().reason == "990 more hangs: see the status");
+    CHECK(story.findings().size() == 1000);
+}
