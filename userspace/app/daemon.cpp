@@ -126,6 +126,10 @@ Time Daemon::next_scan() const {
         next = std::min(next, std::max(*wanted, after(waits_.thread_cost())));
     if (const auto wanted = parts_.engine.next_socket_scan())
         next = std::min(next, std::max(*wanted, after(waits_.thread_cost() + waits_.socket_cost())));
+    // One that is due a moment after the regular one is worth that moment.
+    for (const auto& wanted : {parts_.engine.next_scan(), parts_.engine.next_socket_scan()}) {
+        if (wanted && *wanted > next && *wanted - next < between_scans) next = *wanted;
+    }
     return next;
 }
 

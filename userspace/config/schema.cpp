@@ -42,7 +42,7 @@ constexpr std::array daemon{
     Key<D>{"reconcile", "duration", R"("1s")",
            "how often the kernel's own task list is compared with the table, 100ms to 1h",
            [](const Field& f, D& d) { f.duration(d.reconcile, 100ms, 1h); }},
-    Key<D>{"scan", "duration", R"("1s")",
+    Key<D>{"scan", "duration", R"("500ms")",
            "how often hangs are looked for, 100ms to 1h; a threshold is looked at when it is due",
            [](const Field& f, D& d) { f.duration(d.scan, 100ms, 1h); }},
     Key<D>{"log.level", "error, warning, info, debug", R"("info")", "the least severity that is logged",

@@ -129,7 +129,7 @@ struct DaemonSpec {
     std::string state_dir = "/var/lib/nezuban";
     std::string socket = "/run/nezuban/control.sock";
     Duration reconcile = 1s;
-    Duration scan = 1s;             // how often hangs are looked for
+    Duration scan = 500ms;          // how often hangs are looked for
     std::string log_level = "info"; // error | warning | info | debug
     LogFormat log_format = LogFormat::text;
     std::uint64_t ring_size = 4ULL << 20U;     // bytes, a power of two of at least a page

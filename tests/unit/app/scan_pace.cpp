@@ -13,7 +13,7 @@ TEST_CASE("a cheap scan comes as often as it is asked for") {
     CHECK(next_thread_scan_after(30s, 16ms) == 30s);
 }
 
-TEST_CASE("a costly one comes so seldom that both together take about a hundredth of a core") {
+TEST_CASE("a costly one comes so seldom that both together stay within a hundredth of a core") {
     // Given 20,000 processes, of which one look takes so long
     const Duration threads = 15ms;
     const Duration sockets = 30ms;
@@ -22,12 +22,12 @@ TEST_CASE("a costly one comes so seldom that both together take about a hundredt
     const auto threads_every = next_thread_scan_after(1s, threads);
     const auto sockets_every = next_socket_scan_after(1s, sockets);
 
-    // then deadlocks are still looked for every few seconds, and all of it takes about a hundredth.
+    // then deadlocks are still looked for every few seconds, and all of it takes less than a hundredth.
     CHECK(threads_every == 2400ms);
-    CHECK(sockets_every == 7500ms);
+    CHECK(sockets_every == 8100ms);
     const ScanCost cost{
         .threads = threads, .sockets = sockets, .threads_every = threads_every, .sockets_every = sockets_every};
-    CHECK(cost.share() == doctest::Approx(1.025));
+    CHECK(cost.share() == doctest::Approx(0.9954).epsilon(0.001));
 }
 
 TEST_CASE("what is not looked at costs nothing") {
