@@ -8,8 +8,8 @@
 namespace nezuban {
 
 // A wait scan walks every thread (0.8 µs each) and every descriptor (0.5 µs). Together that may take a hundredth of a
-// core: six tenths of that for the threads, so that with 20,000 of them a deadlock is still found within three seconds. What a
-// threshold asks for is looked at when it is due.
+// core: six tenths of that for the threads, so that with 20,000 of them a deadlock is still found within three seconds.
+// What a threshold asks for is looked at when it is due.
 constexpr int thread_share = 160;
 constexpr int socket_share = 270;
 

@@ -22,8 +22,8 @@ struct MemoryWish {
 // Empty: it could not be read. As many as wishes, in their order. Wishes for one process are read with one call.
 [[nodiscard]] std::vector<std::string> read_memory(std::span<const MemoryWish> wishes);
 
-// What is behind a descriptor: "/mnt/x/file on /dev/loop0 (7:0)", "pipe:[4711]", "socket 127.0.0.1:25 <- 10.0.0.7:4411",
-// "epoll", ... Empty: it could not be found out.
+// What is behind a descriptor: "/mnt/x/file on /dev/loop0 (7:0)", "pipe:[4711]", "socket 127.0.0.1:25
+// <- 10.0.0.7:4411", "epoll", ... Empty: it could not be found out.
 [[nodiscard]] std::string describe_descriptor(std::uint32_t pid, int fd);
 
 // When a file was last modified.
