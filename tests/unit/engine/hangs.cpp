@@ -1,45 +1,15 @@
-#include "story.hpp"
-#include "support/waits.hpp"
+#include "hanging.hpp"
 
 using namespace nezuban;
 using namespace nezuban::test;
 
 namespace {
 
-struct Hanging : Story {
-    explicit Hanging(RuleSpec spec) : Story({std::move(spec)}) {
-        snapshot();
-    }
-    void scan(std::vector<ThreadWait> threads, std::vector<SocketQueue> sockets = {}) {
-        look(scan_of(std::move(threads), std::move(sockets)));
-    }
-    void look(WaitScan seen) {
-        tell(WaitsSeen{std::make_shared<const WaitScan>(std::move(seen))});
-    }
-    [[nodiscard]] std::vector<Finding> findings() const {
-        return of("scanner").findings;
-    }
-};
-
 std::string text_at(const Facts& facts, std::string_view key) {
     for (const auto& fact : facts) {
         if (fact.key == key) return text_of(fact);
     }
     return "nothing";
-}
-
-// Nobody has to be there: else the first thing to tell would be that nobody is.
-RuleSpec watching() {
-    auto spec = rule("scanner", "scand");
-    spec.count.min = 0;
-    return spec;
-}
-
-RuleSpec mending() {
-    auto spec = restartable("scanner", "scand");
-    spec.hang.action = HangAction::restart;
-    spec.count.min = 0;
-    return spec;
 }
 
 } // namespace

@@ -1,40 +1,10 @@
 // What must not be taken for a hang, and what must not be ended for one.
-#include "story.hpp"
-#include "support/waits.hpp"
+#include "hanging.hpp"
 
 using namespace nezuban;
 using namespace nezuban::test;
 
 namespace {
-
-struct Doubt : Story {
-    explicit Doubt(RuleSpec spec) : Doubt(std::vector{std::move(spec)}) {}
-    explicit Doubt(std::vector<RuleSpec> specs) : Story(std::move(specs)) {
-        snapshot();
-    }
-    void scan(std::vector<ThreadWait> threads, std::vector<SocketQueue> sockets = {}) {
-        look(scan_of(std::move(threads), std::move(sockets)));
-    }
-    void look(WaitScan seen) {
-        tell(WaitsSeen{std::make_shared<const WaitScan>(std::move(seen))});
-    }
-    [[nodiscard]] std::vector<Finding> findings() const {
-        return of("scanner").findings;
-    }
-};
-
-RuleSpec watching() {
-    auto spec = rule("scanner", "scand");
-    spec.count.min = 0;
-    return spec;
-}
-
-RuleSpec mending() {
-    auto spec = restartable("scanner", "scand");
-    spec.hang.action = HangAction::restart;
-    spec.count.min = 0;
-    return spec;
-}
 
 RuleSpec beating() {
     auto spec = watching();
@@ -60,7 +30,7 @@ WaitBuilder held_by_debugger(const Identity& process) {
 } // namespace
 
 TEST_CASE("a heartbeat that nobody could look at just now is not one that stopped") {
-    Doubt story(beating());
+    Hanging story(beating());
     story.born("scand");
     story.wait(60s);
     story.look(beat_seen(story.now - 1s));
@@ -73,7 +43,7 @@ TEST_CASE("a heartbeat that nobody could look at just now is not one that stoppe
 }
 
 TEST_CASE("a wall clock that is set, or a suspend, makes no heartbeat older") {
-    Doubt story(beating());
+    Hanging story(beating());
     story.born("scand");
     story.wait(60s);
     const auto touched = story.now - 1s;
@@ -107,7 +77,7 @@ TEST_CASE("a wall clock that is set, or a suspend, makes no heartbeat older") {
 TEST_CASE("a heart has its whole time again when the machine has stood still") {
     auto spec = watching();
     spec.hang.heartbeat = 10s;
-    Doubt story(spec);
+    Hanging story(spec);
     story.born("scand");
     const auto from = story.now;
     story.wait(60s);
@@ -124,7 +94,7 @@ TEST_CASE("the frozen neither beat nor run, and are looked at before that is tol
     auto spec = mending();
     spec.hang.heartbeat = 10s;
     spec.hang.silent = 10s;
-    Doubt story(std::move(spec));
+    Hanging story(std::move(spec));
     const auto scand = story.born("scand");
     story.wait(10s);
     auto silent = scan_of({});
@@ -160,7 +130,7 @@ TEST_CASE("the frozen neither beat nor run, and are looked at before that is tol
 TEST_CASE("what a debugger holds isn't ended for what it can't do meanwhile") {
     auto spec = mending();
     spec.hang.heartbeat = 10s;
-    Doubt story(std::move(spec));
+    Hanging story(std::move(spec));
     const auto scand = story.born("scand");
     const auto queue = listening_socket(scand, 3, 1);
     story.scan({held_by_debugger(scand)}, {queue});
@@ -174,7 +144,7 @@ TEST_CASE("what a debugger holds isn't ended for what it can't do meanwhile") {
 }
 
 TEST_CASE("who has come back since the scan began isn't hung, whatever the scan has seen") {
-    Doubt story(mending());
+    Hanging story(mending());
     const auto scand = story.born("scand");
     auto seen = scan_of({WaitBuilder(scand).in(ThreadState::stopped).off_for(31s)});
     seen.began = story.now;
@@ -192,7 +162,7 @@ TEST_CASE("who has come back since the scan began isn't hung, whatever the scan 
 }
 
 TEST_CASE("of whom a broken scan has not told, nothing new is found") {
-    Doubt story(watching());
+    Hanging story(watching());
     const auto scand = story.born("scand");
     story.scan({WaitBuilder(scand).in(ThreadState::uninterruptible).off_for(20s)});
     for (int i = 0; i < 20; ++i) {
@@ -207,7 +177,7 @@ TEST_CASE("of whom a broken scan has not told, nothing new is found") {
 TEST_CASE("one system call begins a new time for who seems to spin") {
     auto spec = watching();
     spec.hang.spinning = 10s;
-    Doubt story(std::move(spec));
+    Hanging story(std::move(spec));
     const auto scand = story.born("scand");
     story.scan({WaitBuilder(scand).burning(1s)});
     story.wait(12s);
@@ -226,7 +196,7 @@ TEST_CASE("one system call begins a new time for who seems to spin") {
 TEST_CASE("who was once seen in a system call may spin for ever after") {
     auto spec = watching();
     spec.hang.spinning = 10s;
-    Doubt story(std::move(spec));
+    Hanging story(std::move(spec));
     const auto scand = story.born("scand");
     WaitBuilder calling = WaitBuilder(scand).burning(1s);
     calling.wait.entered_by_syscall = true;
@@ -240,7 +210,7 @@ TEST_CASE("who was once seen in a system call may spin for ever after") {
 TEST_CASE("a thread that hardly gets a processor doesn't make us look at it all the time") {
     auto spec = watching();
     spec.hang.spinning = 10s;
-    Doubt story(std::move(spec));
+    Hanging story(std::move(spec));
     const auto scand = story.born("scand");
     story.scan({WaitBuilder(scand).burning(1s)});
     story.scan({WaitBuilder(scand).burning(10999ms)});
@@ -250,7 +220,7 @@ TEST_CASE("a thread that hardly gets a processor doesn't make us look at it all 
 }
 
 TEST_CASE("a look at the sockets that was due and can't be had isn't asked for again and again") {
-    Doubt story(watching());
+    Hanging story(watching());
     const auto scand = story.born("scand");
     story.scan({}, {listening_socket(scand, 1, 1)});
     REQUIRE(story.engine.next_socket_scan());
@@ -263,7 +233,7 @@ TEST_CASE("a look at the sockets that was due and can't be had isn't asked for a
 }
 
 TEST_CASE("what was due for a rule that is gone is due no more") {
-    Doubt story(watching());
+    Hanging story(watching());
     const auto scand = story.born("scand");
     story.scan({WaitBuilder(scand).in(ThreadState::stopped).off_for(5s)}, {listening_socket(scand, 1, 1)});
     auto calm = watching();
@@ -278,7 +248,7 @@ TEST_CASE("what was due for a rule that is gone is due no more") {
 TEST_CASE("a lock that is passed on while somebody waits for it is one finding, not one for each owner") {
     auto spec = watching();
     spec.hang.lock_wait = 10s;
-    Doubt story(std::move(spec));
+    Hanging story(std::move(spec));
     const auto scand = story.born("scand");
     for (std::uint32_t owner = 600; owner < 605; ++owner) {
         story.scan({WaitBuilder(scand, 501).waiting_for(0x1000, owner).off_for(12s)});
@@ -291,7 +261,7 @@ TEST_CASE("a lock that is passed on while somebody waits for it is one finding, 
 }
 
 TEST_CASE("the owner of a lock is asked for as long as somebody waits for it") {
-    Doubt story(watching());
+    Hanging story(watching());
     const auto scand = story.born("scand");
     const WaitBuilder waiting = WaitBuilder(scand, 501).waiting_for(0x1000, 577).off_for(12s);
     story.scan({waiting});
@@ -305,7 +275,7 @@ TEST_CASE("the owner of a lock is asked for as long as somebody waits for it") {
 TEST_CASE("who is stopped doesn't wait for a lock as well") {
     auto spec = watching();
     spec.hang.lock_wait = 10s;
-    Doubt story(std::move(spec));
+    Hanging story(std::move(spec));
     const auto scand = story.born("scand");
     story.scan({WaitBuilder(scand, 501).in(ThreadState::stopped).off_for(31s),
                 WaitBuilder(scand, 502).waiting_for(0x1000, 577).in(ThreadState::stopped).off_for(31s)});
@@ -315,7 +285,7 @@ TEST_CASE("who is stopped doesn't wait for a lock as well") {
 }
 
 TEST_CASE("a circle that can't be looked into again is no reason to look all the time") {
-    Doubt story(watching());
+    Hanging story(watching());
     const auto scand = story.born("scand");
     std::vector<ThreadWait> circle{WaitBuilder(scand, 501).waiting_for(0x1000, 502).off_for(1s),
                                    WaitBuilder(scand, 502).waiting_for(0x2000, 501).off_for(1s)};
@@ -331,7 +301,7 @@ TEST_CASE("a circle that can't be looked into again is no reason to look all the
 }
 
 TEST_CASE("who is being ended for his hang has not recovered when SIGKILL wakes him") {
-    Doubt story(mending());
+    Hanging story(mending());
     const auto scand = story.born("scand");
     story.scan({WaitBuilder(scand).in(ThreadState::stopped).off_for(31s)});
     REQUIRE(story.signalled(15).size() == 1);
@@ -344,7 +314,7 @@ TEST_CASE("who is being ended for his hang has not recovered when SIGKILL wakes 
 }
 
 TEST_CASE("the restart is told of the hang that has lasted longest") {
-    Doubt story(mending());
+    Hanging story(mending());
     const auto scand = story.born("scand");
     const auto other = story.born("scand");
     story.scan({WaitBuilder(scand).in(ThreadState::stopped).off_for(31s),
@@ -357,7 +327,7 @@ TEST_CASE("the restart is told of the hang that has lasted longest") {
 TEST_CASE("rules tell of one scan in the order of the configuration, so that a replay tells the same") {
     auto first = rule("scanner", "scand");
     auto second = rule("another", "scand");
-    Doubt story(std::vector{first, second});
+    Hanging story(std::vector{first, second});
     const auto scand = story.born("scand");
     story.scan({WaitBuilder(scand).in(ThreadState::stopped).off_for(31s)});
     story.scan({});
@@ -374,7 +344,7 @@ TEST_CASE("rules tell of one scan in the order of the configuration, so that a r
 }
 
 TEST_CASE("one that takes long to die is tried again, whatever a debugger holds beside it") {
-    Doubt story(mending());
+    Hanging story(mending());
     const auto held = story.born("scand");
     const auto scand = story.born("scand");
     const WaitBuilder debugged = held_by_debugger(held).off_for(40s);
