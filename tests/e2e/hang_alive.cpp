@@ -87,9 +87,10 @@ TEST_CASE("a service that says WATCHDOG=1 no more is told, and when it says it a
     Daemon daemon(later.rule() + hang_rule(name, "hang.heartbeat = \"1s\""));
     daemon.start();
     Events events(daemon);
-    Actor service(
-        "nzstuck", {"heartbeat"}, name,
-        {.environment = {{"NOTIFY_SOCKET", daemon.dir().file("notify")}}, .directory = {}, .ends_with_input = true});
+    Actor service("nzstuck", {"heartbeat"}, name,
+                  {.environment = {{"NOTIFY_SOCKET", daemon.dir().file("control.notify")}},
+                   .directory = {},
+                   .ends_with_input = true});
     later.come(events);
     CHECK(count_of(daemon, name, "hang") == 0);
 

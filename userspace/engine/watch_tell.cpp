@@ -4,6 +4,7 @@
 #include "engine/watch.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -165,7 +166,7 @@ RuleView Watch::view(Time now) const {
     for (const auto& [key, finding] : findings_) {
         view.findings.push_back(finding);
     }
-    std::ranges::stable_sort(view.findings, {}, &Finding::since);
+    std::ranges::sort(view.findings, {}, [](const Finding& finding) { return std::tie(finding.since, finding.key); });
     // Nothing will be done about it, so whoever asks has to know; but a stopped editor is no reason for a cluster to
     // leave the host, and neither is what somebody debugs.
     const bool failing = std::ranges::any_of(view.findings, &Finding::restartable) && !spec_.match.any;
