@@ -486,6 +486,7 @@ TEST_CASE("a hang that nobody mends fails the rule that names the program, not t
 TEST_CASE("a thousand hangs at once are ten lines and a sum, and all of them are in the status") {
     Hanging story(watching());
     std::vector<ThreadWait> all;
+    all.reserve(1000);
     for (int i = 0; i < 1000; ++i) {
         all.emplace_back(WaitBuilder(story.born("scand")).in(ThreadState::uninterruptible).off_for(31s));
     }
