@@ -70,7 +70,6 @@ void find_lock_waits(const HangScene& scene, HangFindings& out) {
         if (scene.spec.deadlock && scene.graph.may_be_deadlock(wait.thread.tid)) continue;
         const auto root = scene.graph.root_of(wait.thread.tid);
         if (root != 0 && told.contains(root)) continue;
-        if (!lasted(scene, seen->since, *scene.spec.lock_wait, out.due)) continue;
         auto& jam = jams[root != 0 ? fmt::format("tid {}", root)
                                    : fmt::format("{:#x} of {}", wait.lock->address, wait.process.pid)];
         if (jam.longest == nullptr || seen->since < jam.longest->since) jam.longest = seen;
@@ -79,6 +78,7 @@ void find_lock_waits(const HangScene& scene, HangFindings& out) {
     }
     for (const auto& [cause, jam] : jams) {
         const auto& wait = jam.longest->last;
+        if (!lasted(scene, jam.longest->since, *scene.spec.lock_wait, out.due)) continue;
         Finding finding{.kind = HangKind::lock_wait,
                         .process = wait.process,
                         .tid = wait.thread.tid,
