@@ -19,10 +19,6 @@ namespace {
 
 constexpr int looks = 5;
 
-double seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
 // "0.10 0.20 0.30 1/4711 815": runnable and all.
 std::uint64_t threads_of_the_machine() {
     const auto text = read_file("/proc/loadavg", 4096).value_or("");
@@ -51,8 +47,8 @@ Duration median(std::vector<Duration> durations) {
 } // namespace
 
 double ScanCost::share() const {
-    const double of_sockets = sockets_seen ? seconds(sockets) / seconds(sockets_every) : 0;
-    return 100 * (seconds(threads) / seconds(threads_every) + of_sockets);
+    const double of_sockets = sockets_seen ? seconds_of(sockets) / seconds_of(sockets_every) : 0;
+    return 100 * (seconds_of(threads) / seconds_of(threads_every) + of_sockets);
 }
 
 Result<ScanCost> measure_scan(Duration every) {

@@ -209,11 +209,11 @@ void print_sockets(const Explanation& explanation, std::ostream& out) {
     if (!sockets.empty()) out << "work that waits:\n";
     for (std::size_t i = 0; i < sockets.size() && i < most_sockets; ++i) {
         const auto& socket = sockets[i].last;
-        const auto line = fmt::format(
-            "  {}{}{}: {}{}, descriptor {}, untouched for at least {}",
-            socket.local.empty() ? "a nameless socket" : socket.local, socket.peer.empty() ? "" : " from ", socket.peer,
-            socket.length, socket.limit == 0 ? " bytes" : fmt::format(" of at most {} connections", socket.limit),
-            socket.fd, tell(explanation.now - sockets[i].since));
+        const auto line = fmt::format("  {}{}{}: {}{} {}s, descriptor {}, untouched for at least {}",
+                                      socket.local.empty() ? "a nameless socket" : socket.local,
+                                      socket.peer.empty() ? "" : " from ", socket.peer, socket.length,
+                                      socket.limit == 0 ? "" : fmt::format(" of at most {}", socket.limit),
+                                      unit_of(socket.kind), socket.fd, tell(explanation.now - sockets[i].since));
         out << cut(printable(line)) << '\n';
     }
     if (sockets.size() > most_sockets) out << fmt::format("  and {} more\n", sockets.size() - most_sockets);

@@ -1,6 +1,7 @@
 #include "app/record.hpp"
 
 #include "app/observer.hpp"
+#include "app/scan_pace.hpp"
 #include "app/wait_observer.hpp"
 #include "core/spec.hpp"
 #include "io/clock.hpp"
@@ -21,7 +22,6 @@ namespace nezuban {
 namespace {
 
 constexpr Duration flush_every = 1s;
-constexpr int scan_share = 100; // of one processor's time, as in the daemon
 
 // Whatever a replay may ask for, but what costs those who are watched.
 ScanWish everything() {
@@ -91,7 +91,7 @@ Result<void> record(const RecordOptions& options, Recording& recording) {
         if (now >= end) break;
         waits.advance(now);
         if (now >= scan_at && !waits.under_way()) {
-            scan_at = now + std::max(DaemonSpec{}.scan, (waits.thread_cost() + waits.socket_cost()) * scan_share);
+            scan_at = now + next_whole_scan_after(DaemonSpec{}.scan, waits.thread_cost() + waits.socket_cost());
             waits.begin(everything(), std::nullopt);
         }
         const bool scanning = waits.work();

@@ -21,4 +21,10 @@ constexpr int socket_share = 270;
     return std::max(every, cost * socket_share);
 }
 
+// Of one that always looks at both.
+[[nodiscard]] constexpr Duration next_whole_scan_after(Duration every, Duration cost) {
+    constexpr int share = 100;
+    return std::max(every, cost * share);
+}
+
 } // namespace nezuban

@@ -95,14 +95,17 @@ bool WaitObserver::work_sockets() {
 
 void WaitObserver::broke_off(const Error& error) {
     scan_.complete = false;
-    if (std::exchange(told_error_, error.text) != error.text) ends_.log("the wait scan broke off: " + error.text);
+    log_once(told_error_, "the wait scan broke off: " + error.text);
 }
 
 // The threads have been told all the same: a kernel without the one program has the other.
 void WaitObserver::sockets_broke_off(const Error& error) {
     scan_.sockets.clear();
-    if (std::exchange(told_socket_error_, error.text) != error.text)
-        ends_.log("sockets could not be looked at: " + error.text);
+    log_once(told_socket_error_, "sockets could not be looked at: " + error.text);
+}
+
+void WaitObserver::log_once(std::string& last, const std::string& line) const {
+    if (std::exchange(last, line) != line) ends_.log(line);
 }
 
 void WaitObserver::complete() {
@@ -154,7 +157,7 @@ void WaitObserver::follow(const FollowThread& follow) {
 
 void WaitObserver::tell_failure(const Result<void>& result) {
     if (result || result.error().number == ESRCH) return; // gone already: its exit is on the way
-    if (std::exchange(told_error_, result.error().text) != result.error().text) ends_.log(result.error().text);
+    log_once(told_failure_, result.error().text);
 }
 
 void WaitObserver::count(const CountSyscalls& count) {

@@ -87,6 +87,7 @@ private:
     [[nodiscard]] bool work_sockets();
     void on_stalls();
     void tell_failure(const Result<void>& result);
+    void log_once(std::string& last, const std::string& line) const;
 
     Loop& loop_;
     const Lifecycle& lifecycle_;
@@ -103,6 +104,7 @@ private:
     Duration socket_cost_{};
     std::string told_error_; // once, not every second
     std::string told_socket_error_;
+    std::string told_failure_;
 };
 
 } // namespace nezuban

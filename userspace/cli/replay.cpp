@@ -42,8 +42,7 @@ int run_replay(const Options& options, std::ostream& out, std::ostream& err) {
         err << fmt::format("nezuban: {}: {}\n", options.file, summary.error().text);
         return exit_refused;
     }
-    err << fmt::format("{} events in {:.3f} s{}{}\n", summary->events,
-                       std::chrono::duration<double>(summary->length).count(),
+    err << fmt::format("{} events in {:.3f} s{}{}\n", summary->events, seconds_of(summary->length),
                        summary->broken == 0 ? "" : fmt::format(", {} lines left out", summary->broken),
                        summary->quit ? "; the daemon would have ended here" : "");
     return 0;

@@ -14,10 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double in_seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
 double in_microseconds(Duration duration) {
     return std::chrono::duration<double, std::micro>(duration).count();
 }
@@ -29,7 +25,7 @@ Json date(const std::optional<Time>& time, const ClockPair& clocks) {
 Json of_daemon(const EngineView& view, const DaemonView& daemon) {
     return {
         {"pid", daemon.pid},
-        {"uptime_s", in_seconds(daemon.uptime)},
+        {"uptime_s", seconds_of(daemon.uptime)},
         {"mode", daemon.mode},
         {"blind", daemon.blind.empty() ? Json(nullptr) : Json(daemon.blind)},
         {"events_received", view.events_received},

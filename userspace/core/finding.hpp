@@ -40,7 +40,6 @@ struct Finding {
     Facts evidence;
     // What makes it the same finding in the next scan: kind, thread, lock or socket.
     std::string key;
-    bool killable = true;    // false: not even SIGKILL ends this wait
     bool restartable = true; // false: told, but never acted on (somebody is debugging it)
 };
 

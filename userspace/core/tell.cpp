@@ -27,7 +27,7 @@ std::string tell(const Cause& cause) {
 }
 
 std::string tell(Duration duration) {
-    const double seconds = std::chrono::duration<double>(duration).count();
+    const double seconds = seconds_of(duration);
     if (seconds < 1.0) return fmt::format("{:.0f} ms", seconds * 1000.0);
     if (seconds < 120.0) return fmt::format("{:.1f} s", seconds);
     if (seconds < 7200.0) return fmt::format("{:.0f} min", seconds / 60.0);

@@ -8,6 +8,11 @@ namespace nezuban {
 
 using Duration = std::chrono::nanoseconds;
 
+// For people and JSON.
+[[nodiscard]] constexpr double seconds_of(Duration duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+
 // CLOCK_MONOTONIC, the clock of the kernel's event stamps. It stands still while the machine is suspended, so
 // no deadline and no stall counts time in which nothing could run. Deliberately without now().
 struct MonotonicClock {

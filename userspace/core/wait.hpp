@@ -123,6 +123,16 @@ struct ThreadWait {
 
 enum class SocketKind { tcp_listening, tcp, udp, unix_listening, unix_stream, unix_datagram, unix_seqpacket };
 
+[[nodiscard]] constexpr bool listening(SocketKind kind) {
+    return kind == SocketKind::tcp_listening || kind == SocketKind::unix_listening;
+}
+
+// Of SocketQueue::length.
+[[nodiscard]] constexpr std::string_view unit_of(SocketKind kind) {
+    if (listening(kind)) return "connection";
+    return kind == SocketKind::udp ? "datagram" : "byte";
+}
+
 // A socket whose queue of incoming work is not empty.
 struct SocketQueue {
     Identity owner; // one of those who hold it

@@ -76,7 +76,7 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
     for (const auto& each : watches) { // in their order: a replay tells the same
         auto* watch = each.get();
         const auto concerns = portions.find(watch);
-        const bool before = hung_.contains(watch);
+        const bool before = watch->hung();
         if (concerns == portions.end() && !before && !watch->spec().hang.heartbeat) continue;
         auto portion = concerns == portions.end() ? Portion{} : std::move(concerns->second);
         auto hangs = find_hangs({.spec = watch->spec().hang,
@@ -92,10 +92,6 @@ std::vector<Watch*> Hangs::take(const WaitScan& scan, const std::vector<std::uni
             turn.out.emplace_back(CountSyscalls{.process = spinner->last.process, .thread = spinner->last.thread});
         }
         if (const auto due = watch->take_findings(std::move(hangs.found), scan, look, turn)) earlier(next_scan_, *due);
-        if (watch->hung())
-            hung_.insert(watch);
-        else
-            hung_.erase(watch);
         if (before || watch->hung()) concerned.push_back(watch);
     }
     const bool soon = std::ranges::any_of(look.doubtful, [&](const Identity& id) { return !look.seen.contains(id); });
@@ -123,8 +119,7 @@ void Hangs::returned(const Identity& process, std::uint32_t tid, Time now) {
     returns_.push_back({.process = process, .tid = tid, .at = now});
 }
 
-void Hangs::forget(const Watch* watch) {
-    std::erase_if(hung_, [&](const Watch* other) { return other == watch; });
+void Hangs::forget_dues() {
     next_scan_.reset();
     next_socket_scan_.reset();
 }

@@ -27,8 +27,8 @@ public:
     // A thread, or with tid 0 any of its process, was on a processor just now: a scan that began before is wrong about
     // it.
     void returned(const Identity& process, std::uint32_t tid, Time now);
-    // A rule is going away, and with it what is due.
-    void forget(const Watch* watch);
+    // Rules are going away, and with them what is due.
+    void forget_dues();
 
     // When a scan is worth its cost before the regular one: a threshold is about to be passed, a cycle to be confirmed.
     [[nodiscard]] std::optional<Time> next_scan() const {
@@ -57,7 +57,6 @@ private:
 
     HangMemory memory_;
     std::vector<Return> returns_; // since the last scan came in
-    std::set<Watch*> hung_;       // with findings
     std::optional<Time> next_scan_;
     std::optional<Time> next_socket_scan_;
     std::vector<std::uint32_t> strangers_;

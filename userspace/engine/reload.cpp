@@ -71,9 +71,7 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
 
     std::erase_if(state_->desk.restarts, [&](const auto& pair) { return dropped.contains(pair.second); });
     std::erase_if(state_->touched, [&](const Watch* watch) { return dropped.contains(watch); });
-    for (const auto* watch : dropped) {
-        state_->hangs.forget(watch);
-    }
+    if (!dropped.empty()) state_->hangs.forget_dues();
     const auto gone = std::move(old);
     state_->watches = std::move(next);
     state_->rebuild_index();

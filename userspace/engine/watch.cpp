@@ -116,7 +116,11 @@ std::vector<Identity> Watch::members() const {
 }
 
 bool Watch::has(std::uint32_t pid) const {
-    return std::ranges::any_of(members(), [&](const Identity& id) { return id.pid == pid; });
+    bool found = false;
+    for (const auto& [value, bucket] : buckets_) {
+        bucket.census.for_each([&](const Identity& id) { found = found || id.pid == pid; });
+    }
+    return found;
 }
 
 } // namespace nezuban

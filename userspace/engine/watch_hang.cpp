@@ -9,6 +9,20 @@
 
 namespace nezuban {
 
+namespace {
+
+std::vector<Finding> take_out(std::map<std::string, Finding>& findings, const auto& wanted) {
+    std::vector<Finding> out;
+    std::erase_if(findings, [&](auto& pair) {
+        const bool it = wanted(pair.second);
+        if (it) out.push_back(std::move(pair.second));
+        return it;
+    });
+    return out;
+}
+
+} // namespace
+
 std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitScan& scan, Look& look, Turn& turn) {
     if (!judging_) return std::nullopt;
     const auto beat_due = check_heartbeat(scan, found, turn);
@@ -80,7 +94,7 @@ std::optional<Time> Watch::check_heartbeat(const WaitScan& scan, std::vector<Fin
                     .reason = fmt::format("no sign of life by its {} for {}{}", source, tell(silent),
                                           error.empty() ? "" : ": " + error),
                     .evidence = {{file ? "file" : "notify", file ? *file : "WATCHDOG=1"},
-                                 {"last_beat_s", std::chrono::duration<double>(silent).count()},
+                                 {"last_beat_s", seconds_of(silent)},
                                  {"ever", last.has_value()}},
                     .key = "heartbeat"};
     found.push_back(std::move(finding));
@@ -89,22 +103,17 @@ std::optional<Time> Watch::check_heartbeat(const WaitScan& scan, std::vector<Fin
 
 void Watch::beat(Turn& turn) {
     last_beat_ = turn.now;
-    const auto found = findings_.find("heartbeat");
-    if (found == findings_.end()) return;
-    const auto finding = std::move(findings_.extract(found).mapped());
-    end_finding(finding, "is over", turn);
+    for (const auto& finding :
+         take_out(findings_, [](const Finding& finding) { return finding.kind == HangKind::heartbeat; })) {
+        end_finding(finding, "is over", turn);
+    }
 }
 
 void Watch::thread_returned(const Identity& process, std::uint32_t tid, Turn& turn) {
-    std::vector<Finding> over;
-    std::erase_if(findings_, [&](const auto& pair) {
-        const auto& finding = pair.second;
-        const bool it =
-            finding.process == process
-            && (tid == 0 ? finding.kind == HangKind::silent
-                         : finding.tid == tid && finding.others.empty() && finding.kind != HangKind::spinning);
-        if (it) over.push_back(finding);
-        return it;
+    const auto over = take_out(findings_, [&](const Finding& finding) {
+        if (finding.process != process) return false;
+        if (tid == 0) return finding.kind == HangKind::silent;
+        return finding.tid == tid && finding.others.empty() && finding.kind != HangKind::spinning;
     });
     for (const auto& finding : over) {
         end_finding(finding, "is over", turn);
@@ -142,18 +151,13 @@ void Watch::end_finding(const Finding& finding, const std::string& how, Turn& tu
         fmt::format("{} of pid {} {} after {}", name_of(finding.kind), finding.process.pid, how, tell(lasted)), turn);
     told.pid = finding.process.pid;
     told.count = total();
-    told.evidence = {{"kind", std::string(name_of(finding.kind))},
-                     {"lasted_s", std::chrono::duration<double>(lasted).count()}};
+    told.evidence = {{"kind", std::string(name_of(finding.kind))}, {"lasted_s", seconds_of(lasted)}};
     if (finding.tid != 0) told.evidence.emplace_back("tid", finding.tid);
     report(std::move(told), turn);
 }
 
 void Watch::end_findings_of(const Identity& process, Turn& turn) {
-    std::vector<Finding> over;
-    std::erase_if(findings_, [&](const auto& pair) {
-        if (pair.second.process == process) over.push_back(pair.second);
-        return pair.second.process == process;
-    });
+    const auto over = take_out(findings_, [&](const Finding& finding) { return finding.process == process; });
     // Of a restart under way the end is told by the restart itself.
     if (mending()) return;
     for (const auto& finding : over) {

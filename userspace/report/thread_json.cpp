@@ -14,10 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double in_seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
 std::string_view name_of(SocketKind kind) {
     switch (kind) {
     case SocketKind::tcp_listening: return "tcp_listening";
@@ -56,7 +52,7 @@ Json thread_json(const ThreadWait& wait, Duration off_cpu) {
     Json json{{"tid", wait.thread.tid},
               {"comm", wait.comm},
               {"state", std::string(1, static_cast<char>(wait.state))},
-              {"off_cpu_s", in_seconds(off_cpu)},
+              {"off_cpu_s", seconds_of(off_cpu)},
               {"on_cpu", wait.on_cpu},
               {"killable", wait.killable},
               {"frozen", wait.frozen},
@@ -76,7 +72,7 @@ Json socket_json(const SocketQueue& socket, Duration waiting) {
             {"peer", socket.peer.empty() ? Json(nullptr) : Json(socket.peer)},
             {"queue", socket.length},
             {"limit", socket.limit == 0 ? Json(nullptr) : Json(socket.limit)},
-            {"unserved_s", in_seconds(waiting)}};
+            {"unserved_s", seconds_of(waiting)}};
 }
 
 } // namespace nezuban

@@ -50,12 +50,10 @@ void find_deadlocks(const HangScene& scene, HangFindings& out) {
         std::vector<std::string> links;
         std::vector<Facts> facts;
         std::string key = "deadlock";
-        bool killable = true;
         for (const auto* member : members) {
             links.push_back(link(member->last));
             facts.push_back(as_facts(member->last));
             key += fmt::format(" {}:{}", member->last.thread.tid, member->last.switches());
-            killable = killable && member->last.killable;
         }
         Finding finding{.kind = HangKind::deadlock,
                         .process = (*ours)->last.process,
@@ -65,8 +63,7 @@ void find_deadlocks(const HangScene& scene, HangFindings& out) {
                         .reason = fmt::format("deadlock for {}: {}", tell(scene.memory.lasting(since, scene.now)),
                                               fmt::join(links, "; ")),
                         .evidence = {{"cycle", std::move(facts)}},
-                        .key = std::move(key),
-                        .killable = killable};
+                        .key = std::move(key)};
         const auto waiting = scene.graph.waiting_for(cycle.front());
         if (!waiting.empty()) {
             finding.reason += fmt::format("; {} more {} behind them", waiting.size(),

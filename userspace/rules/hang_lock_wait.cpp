@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -62,7 +63,8 @@ void add_owner(const HangScene& scene, const Jam& jam, Finding& finding) {
 void find_lock_waits(const HangScene& scene, HangFindings& out) {
     if (!scene.spec.lock_wait) return;
     const auto told = told_already(out);
-    std::map<std::string, Jam> jams;
+    // By whoever ends the chain; where nobody is known, by the lock.
+    std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>, Jam> jams;
     for (const auto* seen : scene.threads) {
         const auto& wait = seen->last;
         if (!wait.lock || !waits(wait) || wait.frozen || wait.lock->kind == LockKind::join) continue;
@@ -70,8 +72,8 @@ void find_lock_waits(const HangScene& scene, HangFindings& out) {
         if (scene.spec.deadlock && scene.graph.may_be_deadlock(wait.thread.tid)) continue;
         const auto root = scene.graph.root_of(wait.thread.tid);
         if (root != 0 && told.contains(root)) continue;
-        auto& jam = jams[root != 0 ? fmt::format("tid {}", root)
-                                   : fmt::format("{:#x} of {}", wait.lock->address, wait.process.pid)];
+        auto& jam = jams[root != 0 ? std::tuple(root, 0U, std::uint64_t{0})
+                                   : std::tuple(0U, wait.process.pid, wait.lock->address)];
         if (jam.longest == nullptr || seen->since < jam.longest->since) jam.longest = seen;
         ++jam.waiters;
         jam.root = root;
@@ -94,7 +96,6 @@ void find_lock_waits(const HangScene& scene, HangFindings& out) {
                                      {"waiters", jam.waiters}},
                         // Not by who holds it: a lock may be passed on and on past somebody.
                         .key = fmt::format("lock_wait {} {:#x}", wait.process.pid, wait.lock->address),
-                        .killable = wait.killable,
                         // What can't be shown to be a lock may be a pool that idles: told, never ended.
                         .restartable = wait.lock->kind != LockKind::unknown};
         add_owner(scene, jam, finding);

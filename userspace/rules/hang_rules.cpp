@@ -27,10 +27,6 @@ void earlier(std::optional<Time>& time, Time other) {
     if (!time || other < *time) time = other;
 }
 
-double seconds(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
 std::string told_syscall(const ThreadWait& wait) {
     if (!wait.syscall) return {};
     if (!wait.syscall->name.empty()) return wait.syscall->name;

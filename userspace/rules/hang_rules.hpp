@@ -55,7 +55,6 @@ void find_silent(const HangScene& scene, HangFindings& out);          // hang_si
 // True: it has lasted. Else `out` is told when it will have.
 [[nodiscard]] bool lasted(const HangScene& scene, Time since, Duration threshold, std::optional<Time>& due);
 void earlier(std::optional<Time>& time, Time other);
-[[nodiscard]] double seconds(Duration duration);
 // "write(3)", "futex"; "no system call".
 [[nodiscard]] std::string told_syscall(const ThreadWait& wait);
 // "in D in write on /mnt/x (loop0, 7:0)": what a thread is doing, for people.

@@ -19,9 +19,9 @@ void find_silent(const HangScene& scene, HangFindings& out) {
              .since = since,
              .reason = fmt::format("no thread of pid {} has run for {}; usually it pauses for {}, {} at the longest",
                                    silence->process.pid, tell(so_long), usual, tell(silence->longest)),
-             .evidence = {{"silent_s", seconds(so_long)},
-                          {"longest_s", seconds(silence->longest)},
-                          {"usual_s", seconds(silence->usual)}},
+             .evidence = {{"silent_s", seconds_of(so_long)},
+                          {"longest_s", seconds_of(silence->longest)},
+                          {"usual_s", seconds_of(silence->usual)}},
              .key = fmt::format("silent {}", silence->process.pid)});
     }
 }

@@ -49,7 +49,7 @@ void find_spinning(const HangScene& scene, HangFindings& out) {
                                                    wait.thread.tid, wait.comm, tell(burnt), wait.user_address),
                              .evidence = {{"tid", wait.thread.tid},
                                           {"comm", wait.comm},
-                                          {"cpu_s", seconds(burnt)},
+                                          {"cpu_s", seconds_of(burnt)},
                                           {"user_address", fmt::format("{:#x}", wait.user_address)},
                                           {"syscalls_counted", wait.syscalls.has_value()}},
                              .key = fmt::format("spinning {}", wait.thread.tid)});

@@ -42,7 +42,7 @@ void find_stopped(const HangScene& scene, HangFindings& out) {
                         .evidence = {{"tid", wait.thread.tid},
                                      {"comm", wait.comm},
                                      {"state", traced ? "t" : "T"},
-                                     {"stopped_s", seconds(so_long)}},
+                                     {"stopped_s", seconds_of(so_long)}},
                         .key = fmt::format("stopped {} {}", wait.process.pid, traced ? "t" : "T"),
                         // Whoever debugs it wants it as it is.
                         .restartable = !traced};

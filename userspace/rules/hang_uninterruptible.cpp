@@ -40,10 +40,9 @@ Finding finding_of(const HangScene& scene, const std::string& where, const Place
                     .evidence = {{"tid", wait.thread.tid},
                                  {"comm", wait.comm},
                                  {"state", "D"},
-                                 {"off_cpu_s", seconds(so_long)},
+                                 {"off_cpu_s", seconds_of(so_long)},
                                  {"killable", place.killable}},
-                    .key = fmt::format("uninterruptible {} {}", wait.process.pid, where),
-                    .killable = place.killable};
+                    .key = fmt::format("uninterruptible {} {}", wait.process.pid, where)};
     if (wait.syscall) finding.evidence.emplace_back("syscall", told_syscall(wait));
     if (!wait.object.empty()) finding.evidence.emplace_back("object", wait.object);
     if (!wait.kernel_stack.empty()) finding.evidence.emplace_back("kernel_stack", wait.kernel_stack);

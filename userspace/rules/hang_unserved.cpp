@@ -1,5 +1,6 @@
 // Work is waiting in a socket's queue, and nobody has taken any of it for so long.
 #include "core/tell.hpp"
+#include "core/words.hpp"
 #include "rules/hang_rules.hpp"
 
 #include <fmt/format.h>
@@ -21,17 +22,6 @@ std::string_view name_of(SocketKind kind) {
     return "";
 }
 
-bool listening(SocketKind kind) {
-    return kind == SocketKind::tcp_listening || kind == SocketKind::unix_listening;
-}
-
-// Only who serves owes an answer. A client keeps idle connections in a pool and need not read what a server says into
-// them; one that only writes leaves the session tickets of TLS unread; a byte forgotten in a pair of sockets of a
-// program's own is nobody's work.
-bool nobody_has_to_read(const SocketQueue& socket) {
-    return !socket.accepts;
-}
-
 std::string told_socket(const SocketQueue& socket) {
     std::string text = socket.local.empty() ? fmt::format("socket:[{}]", socket.inode) : socket.local;
     if (!socket.peer.empty()) text += " from " + socket.peer;
@@ -39,13 +29,9 @@ std::string told_socket(const SocketQueue& socket) {
 }
 
 std::string told_queue(const SocketQueue& socket) {
-    const bool one = socket.length == 1;
-    if (listening(socket.kind))
-        return fmt::format("{} {} on {} and nobody accepts any", socket.length,
-                           one ? "connection waits" : "connections wait", told_socket(socket));
-    const std::string unit = socket.kind == SocketKind::udp ? "datagram" : "byte";
-    return fmt::format("{} {}{} on {} and nobody reads", socket.length, unit, one ? " waits" : "s wait",
-                       told_socket(socket));
+    return fmt::format("{} {} on {} and nobody {}", counted(socket.length, unit_of(socket.kind)),
+                       socket.length == 1 ? "waits" : "wait", told_socket(socket),
+                       listening(socket.kind) ? "accepts any" : "reads");
 }
 
 } // namespace
@@ -54,7 +40,10 @@ void find_unserved(const HangScene& scene, HangFindings& out) {
     if (!scene.spec.unserved) return;
     for (const auto& [seen, held] : scene.sockets) {
         const auto& socket = *held;
-        if (socket.frozen || nobody_has_to_read(socket)) continue;
+        // Only who serves owes an answer. A client keeps idle connections in a pool and need not read what a server
+        // says into them; one that only writes leaves the session tickets of TLS unread; a byte forgotten in a pair of
+        // sockets of a program's own is nobody's work.
+        if (socket.frozen || !socket.accepts) continue;
         if (!lasted(scene, seen->since, *scene.spec.unserved, out.sockets_due) || seen->scans < 2) continue;
         const auto so_long = scene.memory.lasting(seen->since, scene.now);
         Finding finding{.kind = HangKind::unserved,
@@ -65,7 +54,7 @@ void find_unserved(const HangScene& scene, HangFindings& out) {
                         .evidence = {{"socket", told_socket(socket)},
                                      {"kind", std::string(name_of(socket.kind))},
                                      {"queue", socket.length},
-                                     {"unserved_s", seconds(so_long)},
+                                     {"unserved_s", seconds_of(so_long)},
                                      {"fd", socket.fd},
                                      {"inode", socket.inode}},
                         .key = fmt::format("unserved {} {}", socket.network_namespace, socket.inode)};

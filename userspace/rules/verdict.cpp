@@ -101,13 +101,9 @@ std::string jam(const Sight& sight) {
     return text;
 }
 
-bool listening(const SocketQueue& socket) {
-    return socket.kind == SocketKind::tcp_listening || socket.kind == SocketKind::unix_listening;
-}
-
 // "3 connections wait on 127.0.0.1:4711"
 std::string queue_line(const SocketQueue& socket) {
-    return fmt::format("{} {} on {}", counted(socket.length, listening(socket) ? "connection" : "byte"),
+    return fmt::format("{} {} on {}", counted(socket.length, unit_of(socket.kind)),
                        socket.length == 1 ? "waits" : "wait",
                        socket.local.empty() ? fmt::format("descriptor {}", socket.fd) : socket.local);
 }
@@ -251,7 +247,7 @@ std::optional<Finding> unserved_at_rest(const SeenSocket& socket, const Identity
                                                            : std::string("it"),
                                  tell(rest));
     std::erase_if(finding.evidence, [](const Fact& fact) { return fact.key == "unserved_s"; });
-    finding.evidence.emplace_back("at_rest_s", seconds(rest));
+    finding.evidence.emplace_back("at_rest_s", seconds_of(rest));
     if (socket.holders.size() > 1)
         finding.evidence.emplace_back("holders", static_cast<std::int64_t>(socket.holders.size()));
     return finding;

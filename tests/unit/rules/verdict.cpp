@@ -212,6 +212,10 @@ TEST_CASE("work that waits while nobody has run for long enough is unserved") {
     auto server = Looked::twice({asleep(70, "read", 41s)});
     server.sockets = {queue(3)};
     CHECK(server.line() == "hung: 3 connections wait on 127.0.0.1:4711, and no thread of it has run for 41.1 s");
+    SUBCASE("in datagrams, where it is told in datagrams") {
+        server.sockets[0].kind = SocketKind::udp;
+        CHECK(server.line().starts_with("hung: 3 datagrams wait on 127.0.0.1:4711"));
+    }
     SUBCASE("not, when somebody ran a moment ago") {
         server.first.push_back(asleep(71, "nanosleep", 2s));
         server.second.push_back(asleep(71, "nanosleep", 2s + between));
