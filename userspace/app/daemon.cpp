@@ -263,7 +263,7 @@ void Daemon::ready() {
 }
 
 std::string Daemon::summary(Time now) const {
-    const auto view = parts_.engine.view(now);
+    const auto view = parts_.engine.view(now, Detail::health);
     const auto bad = std::ranges::count_if(view.rules, [](const RuleView& rule) {
         return rule.state != RuleState::ok && rule.state != RuleState::paused && rule.state != RuleState::pending;
     });

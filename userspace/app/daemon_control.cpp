@@ -31,7 +31,7 @@ Response Daemon::answer(const Request& request) {
     switch (request.verb) {
     case Request::Verb::status: return answer_status(parts_.engine.view(now_), view(now_), request.names);
     case Request::Verb::health:
-        return answer_health(parts_.engine.view(now_), view(now_), request.names, request.style);
+        return answer_health(parts_.engine.view(now_, Detail::health), view(now_), request.names, request.style);
     case Request::Verb::reload: return reload();
     case Request::Verb::pause:
     case Request::Verb::resume:

@@ -29,6 +29,9 @@ enum class RuleState { ok, pending, under, over, hung, restarting, exhausted, pa
     return "";
 }
 
+// What an answer needs: `health` asks for no pids, of which there may be 20,000.
+enum class Detail { everything, health };
+
 struct BucketView { // one value of count.per
     std::string value;
     std::uint32_t count = 0;

@@ -118,7 +118,7 @@ Result<void> Engine::restart(std::string_view name, Time now, Intents& out) {
     return state_->for_named(name, now, out, [](Watch& watch, Turn& turn) { watch.restart_by_hand(turn); });
 }
 
-EngineView Engine::view(Time now) const {
+EngineView Engine::view(Time now, Detail detail) const {
     EngineView view{.rules = {},
                     .groups = {},
                     .processes = state_->desk.table.size(),
@@ -126,7 +126,7 @@ EngineView Engine::view(Time now) const {
                     .events_lost = state_->events_lost,
                     .resyncs = state_->resyncs};
     for (const auto& watch : state_->watches) {
-        view.rules.push_back(watch->view(now));
+        view.rules.push_back(watch->view(now, detail));
     }
     for (const auto& group : state_->groups) {
         // A group is as bad as its worst member; the order is that of how much it matters to an operator.

@@ -67,7 +67,7 @@ public:
     // asks for (Resync) has ended. Returns what changed, a line each: "+ scanner", "- old", "~ mail: count, restart".
     std::vector<std::string> reload(std::vector<RuleSpec> rules, std::vector<GroupSpec> groups, Time now, Intents& out);
 
-    [[nodiscard]] EngineView view(Time now) const;
+    [[nodiscard]] EngineView view(Time now, Detail detail = Detail::everything) const;
 
     // For `match`: the processes that each rule (in the order of the configuration) counts, oldest first.
     [[nodiscard]] std::vector<std::vector<Process>> matches() const;

@@ -110,7 +110,7 @@ public:
 
     void restore(const RuleMemory& memory);
     [[nodiscard]] RuleMemory memory() const;
-    [[nodiscard]] RuleView view(Time now) const;
+    [[nodiscard]] RuleView view(Time now, Detail detail) const;
     [[nodiscard]] std::vector<Identity> members() const;
     [[nodiscard]] bool has(std::uint32_t pid) const;
     [[nodiscard]] RuleState state() const;

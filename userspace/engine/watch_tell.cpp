@@ -139,7 +139,7 @@ std::string Watch::why_not_ok() const {
     return {};
 }
 
-RuleView Watch::view(Time now) const {
+RuleView Watch::view(Time now, Detail detail) const {
     RuleView view{.name = spec_.name,
                   .state = state(),
                   .count = total(),
@@ -152,7 +152,7 @@ RuleView Watch::view(Time now) const {
                   .failed = exhausted_,
                   .mending = mending(),
                   .stopped_excess = stopped_excess_};
-    for (const auto& id : members()) {
+    for (const auto& id : detail == Detail::everything ? members() : std::vector<Identity>()) {
         if (view.pids.size() == pids_shown) break;
         view.pids.push_back(id.pid);
     }
