@@ -34,6 +34,7 @@ union {
 /* Who sent the last deadly signal to a process, kept until its exit is told. */
 struct sender {
 	u64 start_ns; /* of the target */
+	u64 sent_ns;
 	u32 pid;
 	u32 uid;
 	s32 signal;
@@ -157,6 +158,7 @@ static __always_inline int tell_exit(struct task_struct *task)
 	event->pid = pid;
 	event->status = status;
 	event->flags = status & 0x80 ? NZ_EXIT_CORE : 0;
+	event->sent_ns = 0;
 	event->sender_pid = 0;
 	event->sender_uid = 0;
 	event->sender_signal = 0;
@@ -165,6 +167,7 @@ static __always_inline int tell_exit(struct task_struct *task)
 	if (sender) {
 		if (sender->start_ns == event->start_ns) {
 			event->flags |= sender->flags;
+			event->sent_ns = sender->sent_ns;
 			event->sender_pid = sender->pid;
 			event->sender_uid = sender->uid;
 			event->sender_signal = sender->signal;
@@ -312,11 +315,16 @@ int BPF_PROG(handle_signal, int signal, struct kernel_siginfo *info, struct task
 		return 0;
 	sender.start_ns = task->group_leader->start_boottime;
 	sender.signal = signal;
+	sender.sent_ns = bpf_ktime_get_ns();
 	if (name_sender(info, &sender.pid, &sender.uid, sender.comm))
 		sender.flags = NZ_EXIT_SENDER;
 	known = bpf_map_lookup_elem(&senders, &pid);
-	if (known && known->start_ns == sender.start_ns)
+	if (known && known->start_ns == sender.start_ns) {
 		sender.flags |= known->flags & NZ_EXIT_OOM;
+		/* The first one ended it; who sends another to make sure ends nobody. */
+		if (known->signal == signal && known->sent_ns)
+			sender.sent_ns = known->sent_ns;
+	}
 	bpf_map_update_elem(&senders, &pid, &sender, BPF_ANY);
 	return 0;
 }

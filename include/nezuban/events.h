@@ -92,6 +92,7 @@ struct nz_exec {
 struct nz_exit {
 	struct nz_head head;
 	__u64 start_ns;
+	__u64 sent_ns; /* CLOCK_MONOTONIC; of sender_signal, when it was first sent; 0: none was */
 	__u32 pid;
 	__s32 status; /* as wait(2) gives it: code << 8, or signal, 0x80 for core */
 	__u32 flags;  /* enum nz_exit_flag */

@@ -68,8 +68,8 @@ TEST_CASE("the life-cycle records have the same layout in the kernel and here") 
             FIELD(nz_exec, args_size), FIELD(nz_exec, reserved)}});
     check(object, "nz_exit",
           {sizeof(nz_exit),
-           {FIELD(nz_exit, head), FIELD(nz_exit, start_ns), FIELD(nz_exit, pid), FIELD(nz_exit, status),
-            FIELD(nz_exit, flags), FIELD(nz_exit, sender_pid), FIELD(nz_exit, sender_uid),
+           {FIELD(nz_exit, head), FIELD(nz_exit, start_ns), FIELD(nz_exit, sent_ns), FIELD(nz_exit, pid),
+            FIELD(nz_exit, status), FIELD(nz_exit, flags), FIELD(nz_exit, sender_pid), FIELD(nz_exit, sender_uid),
             FIELD(nz_exit, sender_signal), FIELD(nz_exit, sender_comm)}});
     check(object, "nz_change", {sizeof(nz_change), {FIELD(nz_change, head), FIELD(nz_change, task)}});
     check(object, "nz_counters", {sizeof(nz_counters), {FIELD(nz_counters, sent), FIELD(nz_counters, lost)}});

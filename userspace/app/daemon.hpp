@@ -73,6 +73,7 @@ private:
     void act(RunCommand& command);
     void act(const EndCommand& end);
     void act(const AdoptCommand& adopt);
+    void act(const Probe& probe);
     void act(const Signal& signal);
     void act(const Report& report);
     void act(const Remember& remember);

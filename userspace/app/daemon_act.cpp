@@ -38,6 +38,10 @@ void Daemon::act(const AdoptCommand& adopt) {
     commands_.adopt(adopt.id);
 }
 
+void Daemon::act(const Probe& probe) {
+    handle(Probed{.id = probe.id, .error = "there is no prober yet"}, now_);
+}
+
 void Daemon::act(const Signal& signal) {
     signals_.push_back(signal);
 }

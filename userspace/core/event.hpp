@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -33,6 +34,9 @@ struct Execed {
 struct Exited {
     Identity id;
     Cause cause;
+    // When its end was settled: the deadly signal was sent, or, without one, it ended. A large process takes long to
+    // end after that. Absent: not known.
+    std::optional<Time> fell = {};
 };
 
 // Another name, cgroup or owner; exe and args are null unless they were read anew.
@@ -100,6 +104,12 @@ struct CommandEnded {
     std::string error;      // it could not be started: why
 };
 
+// The answer to Probe.
+struct Probed {
+    CommandId id = 0;
+    std::string error; // why it isn't ready; empty: it is
+};
+
 // The answer to Signal. error is an errno: 0 delivered, ESRCH nobody of that identity is left.
 struct SignalSent {
     Identity id;
@@ -108,6 +118,6 @@ struct SignalSent {
 };
 
 using Event = std::variant<Forked, Execed, Exited, Changed, SnapshotBegan, SnapshotTask, SnapshotEnded, EventsLost,
-                           WaitsSeen, Stalled, Beat, CommandStarted, CommandEnded, SignalSent>;
+                           WaitsSeen, Stalled, Beat, CommandStarted, CommandEnded, SignalSent, Probed>;
 
 } // namespace nezuban

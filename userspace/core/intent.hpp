@@ -33,6 +33,16 @@ struct AdoptCommand {
     CommandId id = 0;
 };
 
+enum class ProbeKind { tcp, http };
+
+// Is somebody there who accepts, or answers? Answered by Probed, at the latest after the time-out.
+struct Probe {
+    CommandId id = 0;
+    ProbeKind kind = ProbeKind::tcp;
+    std::string target; // as in ReadySpec
+    Duration timeout{};
+};
+
 // Through a pidfd whose identity was verified; answered by SignalSent.
 struct Signal {
     Identity id;
@@ -79,7 +89,7 @@ struct Quit {
     std::string why;
 };
 
-using Intent = std::variant<RunCommand, EndCommand, AdoptCommand, Signal, Report, Remember, Resync, WatchStalls,
+using Intent = std::variant<RunCommand, EndCommand, AdoptCommand, Probe, Signal, Report, Remember, Resync, WatchStalls,
                             FollowThread, CountSyscalls, Quit>;
 using Intents = std::vector<Intent>;
 

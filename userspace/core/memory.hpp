@@ -2,6 +2,7 @@
 // wall time, because the machine may have been booted meanwhile.
 #pragma once
 
+#include "core/identity.hpp"
 #include "core/time.hpp"
 
 #include <cstdint>
@@ -11,6 +12,20 @@
 
 namespace nezuban {
 
+// A restart that was under way.
+struct PlanMemory {
+    std::string reason;
+    std::uint32_t attempt = 0;
+    bool by_hand = false;
+    bool consequence = false; // of another rule's restart: not one of its own attempts
+    bool started = false;     // its start command had been asked for ...
+    std::string token;        // ... with this as NEZUBAN_RUN in its environment; empty: no command was under way
+    Identity command;         // whoever still carries that token and is a command of ours; pid 0: nobody
+
+    friend bool operator==(const PlanMemory&, const PlanMemory&) = default;
+};
+
+// A group's is kept under "group/NAME"; no rule is named so.
 struct RuleMemory {
     std::string rule;
     std::vector<Time> attempts; // restarts within the window, oldest first
@@ -19,6 +34,7 @@ struct RuleMemory {
     std::string exhausted_reason;
     bool paused = false;
     std::optional<Time> paused_until; // absent: until resumed
+    std::optional<PlanMemory> plan;   // absent: none; of an earlier boot: none
 
     friend bool operator==(const RuleMemory&, const RuleMemory&) = default;
 };

@@ -70,6 +70,20 @@ struct HangSpec {
     friend bool operator==(const HangSpec&, const HangSpec&) = default;
 };
 
+// When what was started can be used. At most one of the three; none: when it has held for restart.settle.
+struct ReadySpec {
+    Argv command;            // exits with 0 when ready
+    std::string tcp;         // "127.0.0.1:5432", "[::1]:5432", "localhost:5432", "unix:/run/x.sock": somebody accepts
+    std::string http;        // a URL, http or https: answers with 2xx or 3xx
+    Duration every = 1s;     // the longest pause between two looks; the first ones follow faster
+    Duration timeout = 1min; // since the start command ended (or became the service); then the attempt has failed
+
+    [[nodiscard]] bool wanted() const {
+        return !command.empty() || !tcp.empty() || !http.empty();
+    }
+    friend bool operator==(const ReadySpec&, const ReadySpec&) = default;
+};
+
 struct RestartSpec {
     Argv command; // either this ...
     Argv stop;    // ... or these two
@@ -106,6 +120,7 @@ struct RuleSpec {
     CountSpec count;
     HangSpec hang;
     std::vector<std::string> required; // the key is "requires"
+    ReadySpec ready;
     RestartSpec restart;
     EscalateSpec escalate;
     Argv notify_command;
@@ -119,6 +134,8 @@ struct GroupSpec {
     std::string name;
     std::vector<std::string> members;
     GroupRestart restart = GroupRestart::dependents;
+    std::optional<std::uint32_t> attempts; // of all members together, within window; absent: their own budgets alone
+    Duration window = 24h;
 
     friend bool operator==(const GroupSpec&, const GroupSpec&) = default;
 };

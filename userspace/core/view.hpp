@@ -54,14 +54,22 @@ struct RuleView {
     bool failed = false;
     // A restart is waiting, under way or settling.
     bool mending = false;
-    std::vector<Finding> findings;    // under way, oldest first
-    std::uint64_t stopped_excess = 0; // ended by stop-newest since the daemon started
+    std::vector<std::string> waits_for; // rules that its restart waits for
+    std::vector<Finding> findings;      // under way, oldest first
+    std::uint64_t stopped_excess = 0;   // ended by stop-newest since the daemon started
 };
 
 struct GroupView {
     std::string name;
     RuleState state = RuleState::pending;
     std::vector<std::string> members;
+    // What fell first, as long as anything of it isn't mended; empty: nothing did.
+    std::string root_cause;
+    std::string reason;                    // how it fell
+    std::optional<Time> since;             // when
+    std::vector<std::string> consequences; // what fell or was restarted because of it, in this order
+    std::uint32_t attempts_used = 0;
+    std::optional<std::uint32_t> attempts; // of all members together
 };
 
 struct EngineView {

@@ -119,6 +119,14 @@ void Engine::State::on(const SignalSent& event, Turn& turn) {
     }
 }
 
+void Engine::State::on(const Probed& event, Turn& turn) {
+    const auto found_watch = desk.restarts.find(event.id);
+    if (found_watch == desk.restarts.end()) return;
+    auto* watch = found_watch->second;
+    watch->probed(event, turn);
+    touch(watch);
+}
+
 bool Engine::State::may_judge() const {
     return synced && trusted;
 }

@@ -62,6 +62,7 @@ struct Engine::State {
     void on(const CommandStarted& event, Turn& turn);
     void on(const CommandEnded& event, Turn& turn);
     void on(const SignalSent& event, Turn& turn);
+    void on(const Probed& event, Turn& turn);
     // At once, but a storm that loses records all the time is one line a second.
     void tell_losses(Turn& turn);
     [[nodiscard]] bool may_judge() const;

@@ -100,6 +100,7 @@ public:
     void command_ended(const CommandEnded& ended, Turn& turn);
     void command_started(const CommandStarted& started, Turn& turn);
     void signal_sent(const SignalSent& sent, Turn& turn);
+    void probed(const Probed& probed, Turn& turn);
 
     // --- the operator ------------------------------------------------------------------------------------------
     void pause(std::optional<Time> until, Turn& turn);

@@ -186,6 +186,8 @@ void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
     }
 }
 
+void Watch::probed(const Probed& /*probed*/, Turn& /*turn*/) {}
+
 void Watch::settle(Turn& turn) {
     plan_.phase = Plan::Phase::settling;
     plan_.settling_from = turn.now;

@@ -73,8 +73,11 @@ std::optional<Stamped> decode_exit(const nz_exit& exit) {
         cause.sender_signal = exit.sender_signal;
         cause.sender_comm = name(exit.sender_comm);
     }
-    return Stamped{at(exit.head.time_ns),
-                   Exited{.id = {.pid = exit.pid, .start_ns = exit.start_ns}, .cause = std::move(cause)}};
+    // One that had a handler for the signal, and its own time to end, fell when it ended.
+    const bool by_signal = exit.sent_ns != 0 && cause.signal != 0 && exit.sender_signal == cause.signal;
+    return Stamped{at(exit.head.time_ns), Exited{.id = {.pid = exit.pid, .start_ns = exit.start_ns},
+                                                 .cause = std::move(cause),
+                                                 .fell = at(by_signal ? exit.sent_ns : exit.head.time_ns)}};
 }
 
 } // namespace

@@ -50,6 +50,15 @@ Cause cause(Fields& fields) {
             .sender_comm = fields.comm("sender_comm")};
 }
 
+// Since the record's start; it may have fallen before.
+std::optional<Time> fell(Fields& fields) {
+    constexpr auto absent = std::numeric_limits<std::int64_t>::min();
+    const auto since_start = fields.number<std::int64_t>("fell", absent);
+    if (since_start == absent) return std::nullopt;
+    if (since_start > time_max_ns || since_start < -time_max_ns) fields.complain("'fell' is out of range");
+    return Time{Duration{since_start}};
+}
+
 EventsLost lost(Fields& fields) {
     return {.by_kind = {fields.number<std::uint64_t>("fork", 0), fields.number<std::uint64_t>("exec", 0),
                         fields.number<std::uint64_t>("exit", 0), fields.number<std::uint64_t>("change", 0)}};
@@ -59,9 +68,10 @@ std::optional<Event> event_named(std::string_view name, Fields& fields) {
     if (name == "fork")
         return Forked{.child = process(fields),
                       .parent = {.pid = fields.number<std::uint32_t>("parent_pid", 0),
-                                 .start_ns = fields.number<std::uint64_t>("parent_start", 0)}};
+                                 .start_ns = fields.number<std::uint64_t>("parent_start", 0)},
+                      .shares_memory = fields.flag("shares_memory", false)};
     if (name == "exec") return Execed{.process = process(fields), .args_cut = fields.flag("args_cut", false)};
-    if (name == "exit") return Exited{.id = identity(fields), .cause = cause(fields)};
+    if (name == "exit") return Exited{.id = identity(fields), .cause = cause(fields), .fell = fell(fields)};
     if (name == "change") return Changed{.process = process(fields)};
     if (name == "snapshot_begin") return SnapshotBegan{};
     if (name == "snapshot_task")

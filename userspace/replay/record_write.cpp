@@ -56,6 +56,7 @@ struct Writer {
         add(object, event.child);
         object["parent_pid"] = event.parent.pid;
         object["parent_start"] = event.parent.start_ns;
+        if (event.shares_memory) object["shares_memory"] = true;
         return true;
     }
     bool operator()(const Execed& event) const {
@@ -78,6 +79,7 @@ struct Writer {
         object["sender_uid"] = cause.sender_uid;
         object["sender_signal"] = cause.sender_signal;
         object["sender_comm"] = bytes_to_utf8(cause.sender_comm);
+        if (event.fell) object["fell"] = (*event.fell - start).count();
         return true;
     }
     bool operator()(const Changed& event) const {

@@ -83,6 +83,8 @@ private:
             answers_to_give_.emplace_back(CommandStarted{.id = run->id, .pid = 0});
             answers_to_give_.emplace_back(
                 CommandEnded{.id = run->id, .exit_code = 0, .signal = 0, .timed_out = false, .error = {}});
+        } else if (const auto* probe = std::get_if<Probe>(&intent)) {
+            answers_to_give_.emplace_back(Probed{.id = probe->id, .error = {}});
         } else if (const auto* signal = std::get_if<Signal>(&intent)) {
             answers_to_give_.emplace_back(SignalSent{.id = signal->id, .signal = signal->signal, .error = 0});
         } else if (std::holds_alternative<Quit>(intent)) {
@@ -129,6 +131,8 @@ Result<ReplaySummary> replay(std::istream& record, Engine& engine, const ReplayS
             begin_at(scan, start->monotonic);
             seen->scan = std::make_shared<const WaitScan>(std::move(scan));
         }
+        if (auto* exited = std::get_if<Exited>(&event); exited != nullptr && exited->fell)
+            *exited->fell += start->monotonic.time_since_epoch();
         if (auto played = player.play(event, start->monotonic + parsed->since_start); !played)
             return std::unexpected(played.error().in(fmt::format("line {}", number)));
         ++summary.events;

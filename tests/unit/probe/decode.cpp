@@ -110,6 +110,15 @@ TEST_CASE("an exit tells code, signal, core, OOM and sender") {
                    .sender_comm = "killer"});
 }
 
+TEST_CASE("who dies of a signal fell when that was sent, everybody else when he ended") {
+    nz_exit record{.start_ns = 5, .sent_ns = 30, .pid = 4711, .status = 9, .sender_signal = 9};
+    CHECK(decoded<Exited>(bytes_of(record, NZ_EXIT)).fell == Time(Duration(30)));
+    record.status = 0; // it had a handler, and put its things in order
+    CHECK(decoded<Exited>(bytes_of(record, NZ_EXIT)).fell == Time(Duration(42)));
+    record.status = 11; // something else was quicker
+    CHECK(decoded<Exited>(bytes_of(record, NZ_EXIT)).fell == Time(Duration(42)));
+}
+
 TEST_CASE("cut and foreign records are refused") {
     auto bytes = bytes_of(nz_exit{.pid = 1}, NZ_EXIT);
     bytes.resize(sizeof(nz_exit) - 1);

@@ -92,7 +92,8 @@ TEST_CASE("every event of the kernel is read back as it was recorded") {
                       .sender_uid = 4294967295U,
                       .sender_signal = 9,
                       .sender_comm = "kill\xff"};
-    const auto exited = read_as<Exited>(Exited{.id = process.id, .cause = cause});
+    const auto exited = read_as<Exited>(Exited{.id = process.id, .cause = cause, .fell = start - 5ms});
+    CHECK(exited.fell == Time(-5ms));
     CHECK(exited.id == process.id);
     CHECK(exited.cause == cause);
 
