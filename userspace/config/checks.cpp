@@ -109,6 +109,23 @@ public:
         }
     }
 
+    void ready() const {
+        std::string_view first;
+        for (const auto path : ready_ways) {
+            if (rule_.find(path) == nullptr) continue;
+            if (!first.empty())
+                error(path, fmt::format("{} excludes {}", first, path), "one of them says when it is ready");
+            first = first.empty() ? path : first;
+        }
+        if (!first.empty() && rule_.own(first) && !spec_.restart.possible() && !doubtful("restart"))
+            warning(first, fmt::format("{} is never asked: only after a restart, and there is none", first),
+                    "add restart.command = [...]");
+        for (const std::string_view path : {"ready.every", "ready.timeout"}) {
+            if (first.empty() && rule_.meant(path) && !doubtful("ready"))
+                warning(path, fmt::format("{} is never used", path), "add ready.tcp, ready.http or ready.command");
+        }
+    }
+
     void escalate() const {
         const auto& escalate = spec_.escalate;
         if (rule_.broken("escalate.action")) return;
@@ -117,13 +134,10 @@ public:
             error("escalate.action", "escalate.action = \"run\" has nothing to run", "add escalate.command = [...]");
         }
         if (escalate.action != EscalateAction::run && rule_.meant("escalate.command")) {
-            complaints_.warning(rule_.at("escalate.command"), fmt::format("{}: escalate.command is never run", shown_),
-                                "add escalate.action = \"run\"");
+            warning("escalate.command", "escalate.command is never run", "add escalate.action = \"run\"");
         }
         if (escalate.action != EscalateAction::exit && rule_.meant("escalate.exit_code")) {
-            complaints_.warning(rule_.at("escalate.exit_code"),
-                                fmt::format("{}: escalate.exit_code is never used", shown_),
-                                "add escalate.action = \"exit\"");
+            warning("escalate.exit_code", "escalate.exit_code is never used", "add escalate.action = \"exit\"");
         }
     }
 
@@ -134,6 +148,10 @@ private:
 
     void error(std::string_view path, const std::string& text, std::string hint) const {
         complaints_.error(rule_.at(path), fmt::format("{}: {}", shown_, text), std::move(hint));
+    }
+
+    void warning(std::string_view path, const std::string& text, std::string hint) const {
+        complaints_.warning(rule_.at(path), fmt::format("{}: {}", shown_, text), std::move(hint));
     }
 
     void needs_restart(std::string_view path) const {
@@ -158,6 +176,7 @@ void check_rule(const RuleDraft& rule, Complaints& complaints) {
     check.match();
     check.count();
     check.hang();
+    check.ready();
     check.restart();
     check.escalate();
 }

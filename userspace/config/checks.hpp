@@ -3,7 +3,13 @@
 
 #include "config/draft.hpp"
 
+#include <array>
+#include <string_view>
+
 namespace nezuban {
+
+// A rule has at most one of them.
+inline constexpr std::array<std::string_view, 3> ready_ways{"ready.command", "ready.tcp", "ready.http"};
 
 void check_rule(const RuleDraft& rule, Complaints& complaints);
 

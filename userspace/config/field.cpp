@@ -92,8 +92,8 @@ bool Field::flag(bool& out) const {
     return true;
 }
 
-bool Field::text(std::string& out) const {
-    const auto* text = string("a string", "it in quotes");
+bool Field::text(std::string& out, std::string_view example) const {
+    const auto* text = string("a string", example);
     if (text == nullptr) return false;
     if (text->empty()) return error("is empty", "leave the key out instead");
     out = *text;

@@ -24,7 +24,8 @@ public:
 
     // Each answers whether the value was good; otherwise it has complained and left out as it was.
     bool flag(bool& out) const;
-    bool text(std::string& out) const; // not empty, no NUL, at most 4096 bytes
+    // Not empty, no NUL, at most 4096 bytes.
+    bool text(std::string& out, std::string_view example = "it in quotes") const;
     bool absolute_path(std::string& out, std::size_t longest = 4095) const;
     bool number(std::uint32_t& out, std::uint32_t least, std::uint32_t most) const;
     bool duration(Duration& out, Duration least = Duration::zero(), Duration most = Duration::max()) const;

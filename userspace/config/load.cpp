@@ -1,6 +1,7 @@
 #include "config/load.hpp"
 
 #include "config/checks.hpp"
+#include "config/groups.hpp"
 #include "config/includes.hpp"
 #include "config/references.hpp"
 #include "config/section.hpp"
@@ -137,6 +138,7 @@ private:
         rule.place = reader.place(header.where);
         read_section(reader, "[[process]]", std::get<Table>(header.data), rule_keys(), rule);
         settle_requires(rule);
+        settle_ready(rule);
         rules_.push_back(std::move(rule));
     }
 
@@ -149,6 +151,19 @@ private:
         auto& items = rule.settings.find("requires")->second.items;
         items.erase(items.begin() + (self - names.begin()));
         names.erase(self);
+    }
+
+    // A rule's own way of being ready stands instead of the inherited one.
+    static void settle_ready(RuleDraft& rule) {
+        const auto own = [&](std::string_view path) { return rule.own(path); };
+        if (std::ranges::none_of(ready_ways, own)) return;
+        auto& ready = rule.value.ready;
+        if (!own("ready.command")) ready.command.clear();
+        if (!own("ready.tcp")) ready.tcp.clear();
+        if (!own("ready.http")) ready.http.clear();
+        for (const auto path : ready_ways) {
+            if (!own(path)) rule.settings.erase(path);
+        }
     }
 
     void add_group(const Reader& reader, const Value& header) {
@@ -169,31 +184,9 @@ private:
         check_names(rules_, groups_, complaints_);
         check_references(rules_, groups_, files_.complete(), complaints_);
         check_cycles(rules_, complaints_);
+        check_groups(rules_, groups_, complaints_);
         if (rules_.empty() && complaints_.errors() == 0) {
             complaints_.warning({}, "there is no rule: nothing is watched", "add a [[process]] table");
-        }
-        announce();
-    }
-
-    // What this version reads but does not obey yet, said once a kind, at the first place.
-    void announce() {
-        std::vector<Place> orders;
-        const auto collect = [&](const Settings& settings) {
-            for (const auto& [path, setting] : settings) {
-                if (path == "requires") orders.push_back(setting.key);
-            }
-        };
-        collect(defaults_.settings);
-        for (const auto& rule : rules_) {
-            collect(rule.settings);
-        }
-        for (const auto& group : groups_) {
-            orders.push_back(group.place);
-        }
-        if (!orders.empty()) {
-            complaints_.warning(
-                std::ranges::min(orders),
-                "requires and [[group]] are shown, but restarts do not follow their order yet in this version");
         }
     }
 

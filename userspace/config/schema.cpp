@@ -1,6 +1,7 @@
 #include "config/schema.hpp"
 
 #include "config/patterns.hpp"
+#include "config/targets.hpp"
 
 #include <array>
 #include <bit>
@@ -141,6 +142,19 @@ constexpr std::array rule{
     Key<R>{"requires", "array of names", "", "rules that must be up first",
            [](const Field& f, R& r) { f.names(r.required); }},
 
+    Key<R>{"ready.command", "command", "", "exits with 0 when what was started can be used",
+           [](const Field& f, R& r) { f.command(r.ready.command); }},
+    Key<R>{"ready.tcp", "target", "", "somebody accepts there: HOST:PORT, [IPV6]:PORT or unix:/PATH",
+           [](const Field& f, R& r) { read_tcp_target(f, r.ready.tcp); }},
+    Key<R>{"ready.http", "URL", "", "a GET of it, http or https, is answered with 2xx or 3xx",
+           [](const Field& f, R& r) { read_http_target(f, r.ready.http); }},
+    Key<R>{"ready.every", "duration", R"("1s")",
+           "the longest pause between two looks, 10ms to 1h; the first ones follow faster",
+           [](const Field& f, R& r) { f.duration(r.ready.every, 10ms, 1h); }},
+    Key<R>{"ready.timeout", "duration", R"("1m")",
+           "not ready so long after the start command ended, or became the service: the attempt has failed",
+           [](const Field& f, R& r) { f.duration(r.ready.timeout, 10ms); }},
+
     Key<R>{"restart.command", "command", "", "restarts it; excludes restart.stop and restart.start",
            [](const Field& f, R& r) { f.command(r.restart.command); }},
     Key<R>{"restart.stop", "command", "", "ends what is left, before restart.start",
@@ -187,6 +201,14 @@ constexpr std::array group{
     Key<G>{"members", "array of names", "", "rules", [](const Field& f, G& g) { f.names(g.members); }},
     Key<G>{"restart", "dependents, all, member", R"("dependents")", "who is restarted with a member that fell",
            [](const Field& f, G& g) { choose(f, g.restart, group_restarts); }},
+    Key<G>{"attempts", "number", "",
+           "restarts of all members for reasons of their own, together, within window, 0 to 1000; then escalate",
+           [](const Field& f, G& g) {
+               std::uint32_t attempts = 0;
+               if (f.number(attempts, 0, 1000)) g.attempts = attempts;
+           }},
+    Key<G>{"window", "duration", R"("24h")", "the time in which attempts are counted",
+           [](const Field& f, G& g) { f.duration(g.window, 1ms); }},
 };
 
 constexpr std::array<std::string_view, 5> sections{"include", "daemon", "defaults", "process", "group"};

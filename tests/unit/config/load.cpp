@@ -41,6 +41,9 @@ hang.heartbeat = "1m"
 hang.heartbeat_file = "/run/scand.beat"
 hang.action = "restart"
 requires = ["postgres"]
+ready.tcp = "unix:/run/scand.sock"
+ready.every = "200ms"
+ready.timeout = "9s"
 restart.stop = ["systemctl", "stop", "mailsec"]
 restart.start = ["systemctl", "start", "mailsec"]
 restart.signal = "SIGINT"
@@ -65,6 +68,8 @@ unit = "postgresql@15-main.service"
 name = "mail"
 members = ["postgres", "scanner"]
 restart = "all"
+attempts = 4
+window = "6h"
 )toml";
 
 RuleSpec expected_scanner() {
@@ -94,6 +99,9 @@ RuleSpec expected_scanner() {
     rule.hang.heartbeat_file = "/run/scand.beat";
     rule.hang.action = HangAction::restart;
     rule.required = {"postgres"};
+    rule.ready.tcp = "unix:/run/scand.sock";
+    rule.ready.every = 200ms;
+    rule.ready.timeout = 9s;
     rule.restart = {.command = {},
                     .stop = {"systemctl", "stop", "mailsec"},
                     .start = {"systemctl", "start", "mailsec"},
@@ -117,7 +125,7 @@ TEST_CASE("every key arrives where it belongs") {
     const auto loaded = load_text(everything);
     CAPTURE(told(loaded));
     REQUIRE(loaded.ok());
-    CHECK(loaded.diagnostics.size() == 1); // requires is not followed yet
+    CHECK(loaded.diagnostics.empty());
     CHECK(loaded.spec.daemon
           == DaemonSpec{.state_dir = "/srv/nezuban",
                         .socket = "/run/other.sock",
@@ -134,7 +142,11 @@ TEST_CASE("every key arrives where it belongs") {
     CHECK(loaded.spec.rules[1] == postgres);
     REQUIRE(loaded.spec.groups.size() == 1);
     CHECK(loaded.spec.groups[0]
-          == GroupSpec{.name = "mail", .members = {"postgres", "scanner"}, .restart = GroupRestart::all});
+          == GroupSpec{.name = "mail",
+                       .members = {"postgres", "scanner"},
+                       .restart = GroupRestart::all,
+                       .attempts = 4,
+                       .window = 6h});
 }
 
 TEST_CASE("dotted keys and tables mean the same") {
