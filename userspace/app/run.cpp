@@ -2,6 +2,7 @@
 
 #include "app/configuration.hpp"
 #include "app/daemon.hpp"
+#include "app/find_commands.hpp"
 #include "app/store.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
@@ -42,12 +43,16 @@ int run_daemon(const RunOptions& options) {
     if (!store) return complain(store.error(), exit_failed);
     auto observer = Observer::attach(spec->daemon.ring_size);
     if (!observer) return complain(observer.error(), exit_not_able);
+    auto memories = (*store)->memories();
+    // After the attaching, so that no end is missed, and before the hardening, which makes a fork dear.
+    for (const auto& line : find_commands(memories))
+        (*store)->log(Severity::warning, line);
     for (const auto& weakness : harden()) {
         (*store)->log(Severity::warning, weakness);
     }
 
     Engine engine({.seed = static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count())}, spec->rules,
-                  spec->groups, (*store)->memories());
+                  spec->groups, memories);
     Daemon daemon({.config_path = options.config,
                    .spec = std::move(*spec),
                    .loop = *loop,

@@ -1,5 +1,6 @@
 #include "app/store.hpp"
 
+#include "io/boot_id.hpp"
 #include "io/clock.hpp"
 #include "io/unix_socket.hpp"
 #include "report/history.hpp"
@@ -62,8 +63,12 @@ void Store::start_scribe() {
 std::vector<RuleMemory> Store::read_memories() {
     const auto history = History::open_for_reading(directory_.history_path());
     if (!history && history.error().number == ENOENT) return {};
-    auto memories = history ? history->load_memories(clock_pair()) : std::unexpected(history.error());
-    if (memories) return std::move(*memories);
+    auto memories = history ? history->load_memories(clock_pair(), boot_id()) : std::unexpected(history.error());
+    if (memories) {
+        for (const auto& line : memories->left_out)
+            log(Severity::warning, line);
+        return std::move(memories->kept);
+    }
     log(Severity::error, "budgets and pauses of the last run are lost: " + memories.error().text);
     return {};
 }

@@ -272,13 +272,17 @@ Result<std::vector<StoredMemory>> History::stored_memories() const {
     }
 }
 
-Result<std::vector<RuleMemory>> History::load_memories(const ClockPair& clocks) const {
+Result<Memories> History::load_memories(const ClockPair& clocks, const std::string& boot) const {
     auto stored = stored_memories();
     if (!stored) return std::unexpected(stored.error());
-    std::vector<RuleMemory> memories;
+    Memories memories;
     for (const auto& each : *stored) {
-        auto memory = from_stored(each, clocks);
-        if (memory) memories.push_back(std::move(*memory));
+        auto memory = from_stored(each, clocks, boot, memories.left_out);
+        if (memory) {
+            memories.kept.push_back(std::move(*memory));
+        } else {
+            memories.left_out.push_back(memory.error().text);
+        }
     }
     return memories;
 }

@@ -24,13 +24,20 @@ struct HistoryEntry {
     std::string json;  // as to_json gave it
 };
 
-// A RuleMemory as it is kept: with times that mean the same after a boot.
+// A RuleMemory as it is kept: with times that mean the same after a boot. A plan is of one boot alone, whose processes
+// it is about: from_stored drops that of another one (boot_id; empty: unknown).
 struct StoredMemory {
     std::string rule;
     std::string json;
 };
-[[nodiscard]] StoredMemory to_stored(const RuleMemory& memory, const ClockPair& clocks);
-[[nodiscard]] Result<RuleMemory> from_stored(const StoredMemory& stored, const ClockPair& clocks);
+[[nodiscard]] StoredMemory to_stored(const RuleMemory& memory, const ClockPair& clocks, const std::string& boot);
+[[nodiscard]] Result<RuleMemory> from_stored(const StoredMemory& stored, const ClockPair& clocks,
+                                             const std::string& boot, std::vector<std::string>& left_out);
+
+struct Memories {
+    std::vector<RuleMemory> kept;
+    std::vector<std::string> left_out; // what could not be understood: a sentence each, for the log
+};
 
 struct HistoryFilter {
     std::optional<WallTime> since;
@@ -60,8 +67,7 @@ public:
     // Oldest first.
     [[nodiscard]] Result<std::vector<HistoryEntry>> query(const HistoryFilter& filter) const;
     [[nodiscard]] Result<std::vector<StoredMemory>> stored_memories() const;
-    // A memory that can't be understood is left out.
-    [[nodiscard]] Result<std::vector<RuleMemory>> load_memories(const ClockPair& clocks) const;
+    [[nodiscard]] Result<Memories> load_memories(const ClockPair& clocks, const std::string& boot) const;
 
     // Empty, or a sentence on the file that had to be replaced.
     [[nodiscard]] const std::string& set_aside() const;

@@ -83,7 +83,7 @@ void Scribe::incident(const Incident& incident) {
 
 void Scribe::remember(const RuleMemory& memory) {
     auto clocks = clock_pair();
-    auto stored = to_stored(memory, clocks);
+    auto stored = to_stored(memory, clocks, boot_);
     wire::Note note{.kind = wire::Note::Kind::memory,
                     .time = clocks.wall,
                     .rule = std::move(stored.rule),

@@ -4,6 +4,7 @@
 #include "core/incident.hpp"
 #include "core/memory.hpp"
 #include "core/spec.hpp"
+#include "io/boot_id.hpp"
 #include "io/fd.hpp"
 #include "io/loop.hpp"
 #include "report/wire.hpp"
@@ -76,6 +77,7 @@ private:
 
     Loop& loop_;
     std::function<void()> died_;
+    std::string boot_ = boot_id();
     Fd socket_;
     std::deque<Message> messages_; // not confirmed; the first sent_ of them are in the socket
     std::size_t bytes_ = 0;        // in messages_

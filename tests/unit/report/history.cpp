@@ -233,30 +233,3 @@ TEST_CASE("a full disk is an error that changes nothing, and passes with it") {
     }
     ::umount2(disk.c_str(), MNT_DETACH);
 }
-
-TEST_CASE("memories come back on the clock of another boot") {
-    TempDir scratch;
-    ClockPair before{.monotonic = Time(5000s), .wall = WallTime(1'700'000'000s)};
-    ClockPair after{.monotonic = Time(10s), .wall = WallTime(1'700'000'100s)};
-    RuleMemory memory{.rule = "scanner",
-                      .attempts = {Time(4000s), Time(4990s)},
-                      .streak = 2,
-                      .exhausted = true,
-                      .exhausted_reason = "because",
-                      .paused = true,
-                      .paused_until = Time(5200s)};
-    auto history = History::open_for_writing(scratch / "history.db", mebibyte).value();
-    std::vector stored{to_stored(memory, before), StoredMemory{.rule = "broken", .json = "{"}};
-    REQUIRE(history.write({}, stored));
-    auto loaded = history.load_memories(after).value();
-    REQUIRE(loaded.size() == 1);
-    auto expected = memory;
-    expected.attempts = {Time(-1090s), Time(-100s)};
-    expected.paused_until = Time(110s);
-    CHECK(loaded[0] == expected);
-
-    RuleMemory clean{.rule = "scanner"};
-    std::vector nothing{to_stored(clean, before)};
-    REQUIRE(history.write({}, nothing));
-    CHECK(history.load_memories(after).value().empty());
-}

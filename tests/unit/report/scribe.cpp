@@ -1,5 +1,6 @@
 #include "report/scribe.hpp"
 
+#include "io/boot_id.hpp"
 #include "io/clock.hpp"
 #include "io/files.hpp"
 #include "io/unix_socket.hpp"
@@ -103,7 +104,7 @@ TEST_CASE("incidents reach log and history, log lines the log, memories the hist
     CHECK(entries[0].event == "under");
     CHECK(entries[0].json.find("none running") != std::string::npos);
     auto history = History::open_for_reading(history_path(here.state_dir)).value();
-    CHECK(history.load_memories(clock_pair()).value().at(0).streak == 7);
+    CHECK(history.load_memories(clock_pair(), boot_id()).value().kept.at(0).streak == 7);
     auto log = here.scratch.read("log");
     CHECK(log.find("Z info    before the scribe was there\n") != std::string::npos);
     CHECK(log.find("Z error   scanner: under: none running\n") != std::string::npos);
@@ -202,7 +203,7 @@ TEST_CASE("what nobody takes is bounded, counted and told, but no memory is lost
     CHECK(here.scribe.health().dropped == 500);
     CHECK(here.scratch.read("log").find("500 incidents and log lines were dropped") != std::string::npos);
     auto history = History::open_for_reading(history_path(here.state_dir)).value();
-    CHECK(history.load_memories(clock_pair()).value().at(0).streak == 10);
+    CHECK(history.load_memories(clock_pair(), boot_id()).value().kept.at(0).streak == 10);
 }
 
 TEST_CASE("a damaged history is set aside and said, and writing goes on") {
