@@ -2,6 +2,8 @@
 # What the scripts share; not to be executed. Expects $here, the folder of the script: a folder of symbolic links to these
 # files with a nezuban.conf of its own is another instance.
 
+# clplogcmd, and what the cluster's own PATH may lack.
+PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
 instance=$(basename -- "$(cd -- "${here:?}" && pwd)")
 # shellcheck source=/dev/null
 . "$here/defaults.conf"

@@ -11,7 +11,10 @@ until=$((SECONDS + EVIDENCE_LIMIT))
 text="monitor ${CLP_MONITORNAME:-?}, action $action, counts: recovery ${CLP_RECOVERYCOUNT:--} restart ${CLP_RESTARTCOUNT:--} failover ${CLP_FAILOVERCOUNT:--}"
 
 collect() { # VERB ARGUMENT…
-    ((SECONDS + ANSWER_LIMIT < until)) || { text+=$'\n\n'"== nezuban $*: left out, no time"; return 1; }
+    if ((SECONDS >= until)); then
+        text+=$'\n\n'"== nezuban $*: left out, no time"
+        return 1
+    fi
     nezuban "$@"
     local code=$?
     text+=$'\n\n'"== nezuban $* (exit code $code)"$'\n'$answer
@@ -27,7 +30,11 @@ for rule in "${rules[@]:0:20}"; do
 done
 
 # First to memory: the disk may be what is sick.
-mkdir -p "$run" && printf '%s\n' "$text" | head -c "$EVIDENCE_SIZE" >"$run/evidence" || exit
+if ! { mkdir -p "$run" && printf '%s\n' "$text" | head -c "$EVIDENCE_SIZE" >"$run/evidence"; }; then
+    alert WARN "evidence could not be kept, so it is in this log"
+    printf '%s\n' "$text"
+    exit
+fi
 file=$EVIDENCE_DIR/$instance-$(date '+%Y%m%dT%H%M%S')-${action//[^A-Za-z0-9-]/_}.txt
 # shellcheck disable=SC2016 # expanded by the inner shell
 if ask 5 bash -c '

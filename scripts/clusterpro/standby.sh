@@ -11,7 +11,13 @@ if [[ -e $run/active ]]; then
     say "active on this node"
     exit
 fi
+failed=()
 for name in "${names[@]}"; do
-    nezuban pause "$name" || alert WARN "not paused: $name: $answer"
+    # Between the daemon's start and here it may have tried, and was refused: that is no failure of this node.
+    nezuban pause "$name" && nezuban reset "$name" || failed+=("$name")
 done
-say "standby: $NAMES paused"
+if ((${#failed[@]})); then
+    alert WARN "not paused: ${failed[*]}: $answer"
+else
+    say "standby: $NAMES paused"
+fi

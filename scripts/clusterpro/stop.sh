@@ -10,6 +10,7 @@ say "deactivation: factor ${CLP_FACTOR:-none, by hand}, event ${CLP_EVENT:-?}, g
 
 # From here on if-active.sh refuses every restart, also of a daemon that can't be told to pause.
 rm -f "$run/active" "$run/unknown"
+[[ ! -e $run/active ]] || alert WARN "cannot remove $run/active: if-active.sh goes on letting restarts through"
 
 if [[ $SHAPE == foreground ]]; then
     if [[ ! -e $run/daemon ]]; then

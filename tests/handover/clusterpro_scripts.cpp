@@ -77,6 +77,8 @@ TEST_CASE("CLUSTERPRO: genw.sh ends in time with the daemon stopped, and begins 
     first.boot();
     Cluster cluster({first.node()}, {.monitor_limit = monitor_limit});
     cluster.start_group();
+    first.set("ANSWER_LIMIT=1");
+    first.set("EVIDENCE_LIMIT=3");
 
     first.daemon().child().signal(SIGSTOP);
     CHECK(cluster.monitor_once() == Verdict::normal);
@@ -106,9 +108,9 @@ TEST_CASE("CLUSTERPRO: a checker that hangs and ignores SIGTERM keeps neither ge
     write_program(first.dir().file("deaf"), "trap '' TERM\nwhile :; do read -r -t 1 <> <(:); done");
     first.set("NEZUBAN=" + first.dir().file("deaf"));
     first.set("ANSWER_LIMIT=1");
-    first.set("START_LIMIT=1");
+    first.set("START_LIMIT=0");
     first.set("STOP_LIMIT=1");
-    first.set("EVIDENCE_LIMIT=4");
+    first.set("EVIDENCE_LIMIT=2");
 
     for (const auto* script : {"genw.sh", "start.sh", "stop.sh", "preaction.sh", "standby.sh"}) {
         CAPTURE(script);

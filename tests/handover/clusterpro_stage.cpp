@@ -16,8 +16,10 @@ namespace fs = std::filesystem;
 
 // A thread name with our pid in it: no rule of ours ever means a process that we didn't start.
 std::string fresh_service() {
-    static char letter = 'a';
-    return "nzclp" + std::to_string(::getpid()) + letter++;
+    static int number = 0;
+    const int this_one = number++;
+    return "nzclp" + std::to_string(::getpid()) + static_cast<char>('a' + this_one / 26 % 26)
+           + static_cast<char>('a' + this_one % 26);
 }
 
 bool is_number(const std::string& text) {
@@ -143,6 +145,11 @@ bool Machine::service_runs() const {
 
 std::size_t Machine::starts_by_nezuban() const {
     return static_cast<std::size_t>(std::ranges::count(dir_.read("starts"), '\n'));
+}
+
+void Machine::await_start_by_nezuban() const {
+    for (const auto deadline = after(); starts_by_nezuban() == 0;)
+        if (Clock::now() > deadline) throw std::runtime_error("no start: " + rule().dump());
 }
 
 nlohmann::json Machine::rule() const {

@@ -54,6 +54,7 @@ public:
     [[nodiscard]] bool service_runs() const;
     // What nezuban's restart command did.
     [[nodiscard]] std::size_t starts_by_nezuban() const;
+    void await_start_by_nezuban() const;
 
     // The rule "shop", as nezuban sees it.
     [[nodiscard]] nlohmann::json rule() const;
