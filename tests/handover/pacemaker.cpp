@@ -1,0 +1,174 @@
+// The hand-over to the real thing: ocf-tester, and a cluster of two nodes with corosync and Pacemaker.
+#include "handover/pacemaker_lab.hpp"
+
+#include <array>
+#include <fstream>
+#include <iterator>
+
+#define NEEDS_PACKAGES(variable)                                                                                       \
+    NEEDS_NODE();                                                                                                      \
+    std::string why;                                                                                                   \
+    const auto variable = packages(why);                                                                               \
+    if (variable.empty()) SKIP(why)
+
+namespace nezuban::test::pacemaker {
+
+namespace {
+
+class Cluster {
+public:
+    explicit Cluster(const std::string& packages) : nodes_{Node{"node1", packages}, Node{"node2", packages}} {
+        for (int i : {0, 1}) {
+            auto& node = at(i);
+            node.dir().write("nezuban.toml", scanner(comms_[index(i)], broken(i)));
+            node.must("cp " + node.dir() / "nezuban.toml /etc/nezuban/");
+        }
+    }
+
+    void start() {
+        one().must("ip link add eth0 type veth peer name eth0 netns " + two().pid());
+        for (int i : {0, 1}) {
+            const auto address = "10.77.0." + std::to_string(i + 1);
+            at(i).must("ip addr add " + address + "/24 dev eth0 && ip link set eth0 up");
+            at(i).must("start_corosync 10.77.0.1 10.77.0.2");
+        }
+        one().await("corosync-quorumtool", says("Total votes:      2"));
+        for (int i : {0, 1})
+            at(i).must("start_pacemaker");
+        one().await("crm_mon -1", says("Online: [ node1 node2 ]"), after(2 * patience));
+    }
+
+    // Of scripts/pacemaker, which prefers node1 here and is asked more often.
+    void create(const std::string& file, const std::string& resource) {
+        std::ifstream in(NEZUBAN_SOURCE_DIR "/scripts/pacemaker/" + file);
+        std::string xml{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+        const std::string usual = "interval=\"10s\"";
+        xml.replace(xml.find(usual), usual.size(), "interval=\"1s\"");
+        const auto place = one().dir().write(file, xml);
+        one().must("cibadmin -C -o resources -x " + place);
+        one().must("cibadmin -C -o constraints -X '<rsc_location id=\"prefer-" + resource + "\" rsc=\"" + resource
+                   + "\" node=\"node1\" score=\"50\"/>'");
+    }
+
+    void await_on(const std::string& resource, const std::string& node) {
+        one().await("crm_mon -1", says(resource + "\t(ocf:nezuban:nezuban):\t Started " + node), after(2 * patience));
+        one().must("crm_resource --wait --timeout=30", after(2 * patience));
+    }
+    long fail_count(const std::string& resource, const std::string& node) {
+        const auto said = one().must("crm_failcount -G -r " + resource + " -N " + node);
+        return said.find("INFINITY") != std::string::npos ? 1'000'000 : std::stol(said.substr(said.rfind('=') + 1));
+    }
+
+    void kill_service(int i) {
+        at(i).must(kill_all(comms_[index(i)]));
+    }
+    void spend_budget(int i) {
+        at(i).must("touch " + broken(i));
+        kill_service(i);
+    }
+    void mend(int i) {
+        at(i).must("rm " + broken(i));
+    }
+
+    Node& at(int i) {
+        return nodes_[index(i)];
+    }
+    Node& one() {
+        return at(0);
+    }
+    Node& two() {
+        return at(1);
+    }
+
+private:
+    static std::size_t index(int i) {
+        return static_cast<std::size_t>(i);
+    }
+    std::string broken(int i) {
+        return at(i).dir() / "broken";
+    }
+
+    std::array<std::string, 2> comms_{fresh_name(), fresh_name()};
+    std::array<Node, 2> nodes_;
+};
+
+} // namespace
+
+TEST_CASE("ocf-tester finds nothing to say against the agent, in both of its shapes") {
+    NEEDS_PACKAGES(folder);
+    Node node("tester", folder);
+    const auto config = node.dir().write("nezuban.toml", scanner(fresh_name(), node.dir() / "broken"));
+    node.must("cp " + config + " /etc/nezuban/");
+    const std::string agent = " /usr/lib/ocf/resource.d/nezuban/nezuban";
+
+    const auto managed = node.run("ocf-tester -n nezuban" + agent, after(3 * patience));
+    CHECK_MESSAGE(managed.exit_code == 0, managed.text);
+    CHECK_MESSAGE(managed.text.find("passed all tests") != std::string::npos, managed.text);
+
+    node.must("nezuban run >/var/log/daemon 2>&1 & true");
+    node.await("nezuban pause scanner", says("paused until resumed"));
+    const auto external =
+        node.run("ocf-tester -n nezuban -o daemon=external -o names=scanner" + agent, after(3 * patience));
+    CHECK_MESSAGE(external.exit_code == 0, external.text);
+    CHECK_MESSAGE(external.text.find("passed all tests") != std::string::npos, external.text);
+}
+
+TEST_CASE("Pacemaker leaves the daemon where it mends, moves it when its budget is spent, and takes it back when "
+          "cleaned up") {
+    NEEDS_PACKAGES(folder);
+    Cluster cluster(folder);
+    cluster.start();
+    cluster.create("managed.xml", "nezuban");
+    cluster.await_on("nezuban", "node1");
+
+    cluster.kill_service(0);
+    cluster.one().await("nezuban events", says("recovered"));
+    CHECK(cluster.fail_count("nezuban", "node1") == 0);
+
+    cluster.spend_budget(0);
+    cluster.await_on("nezuban", "node2");
+    CHECK(cluster.fail_count("nezuban", "node1") == 1);
+    const auto seen = cluster.one().must("crm_mon -1 --failcounts");
+    CHECK_MESSAGE(seen.find("failed: scanner: 2 restarts within 24.0 h are spent") != std::string::npos, seen);
+    CHECK(cluster.one().run("nezuban status").exit_code == 3); // it runs there no more
+    CHECK(cluster.two().must("nezuban health --style=ocf").starts_with("ok"));
+
+    cluster.mend(0);
+    cluster.one().must("crm_resource --cleanup --resource nezuban --node node1");
+    cluster.await_on("nezuban", "node1");
+    CHECK(cluster.fail_count("nezuban", "node1") == 0);
+    CHECK(cluster.one().must("nezuban health --style=ocf").starts_with("ok"));
+
+    // The watcher itself: killed, it is a failure, too.
+    cluster.one().must("kill -KILL $(cut -d' ' -f2 /run/resource-agents/nezuban-nezuban.state)");
+    cluster.await_on("nezuban", "node2");
+    CHECK(cluster.fail_count("nezuban", "node1") == 1);
+}
+
+TEST_CASE("Pacemaker moves the watch: paused on one node, resumed on the other, by daemons that run on both") {
+    NEEDS_PACKAGES(folder);
+    Cluster cluster(folder);
+    for (int i : {0, 1}) {
+        cluster.at(i).must("setsid nezuban run >/var/log/daemon 2>&1 & true");
+        cluster.at(i).await("nezuban pause scanner", says("paused until resumed"));
+    }
+    cluster.start();
+    cluster.create("external.xml", "nezuban-watch");
+    cluster.await_on("nezuban-watch", "node1");
+    CHECK(cluster.one().must("nezuban status scanner").find("scanner  ok") != std::string::npos);
+    CHECK(cluster.two().must("nezuban status scanner").find("scanner  paused") != std::string::npos);
+
+    cluster.spend_budget(0);
+    cluster.await_on("nezuban-watch", "node2");
+    CHECK(cluster.fail_count("nezuban-watch", "node1") == 1);
+    CHECK(cluster.one().must("nezuban status scanner").find("scanner  paused") != std::string::npos);
+    CHECK(cluster.two().must("nezuban status scanner").find("scanner  ok") != std::string::npos);
+
+    cluster.mend(0);
+    cluster.one().must("crm_resource --cleanup --resource nezuban-watch --node node1");
+    cluster.await_on("nezuban-watch", "node1");
+    CHECK(cluster.one().must("nezuban status scanner").find("scanner  ok") != std::string::npos);
+    CHECK(cluster.two().must("nezuban status scanner").find("scanner  paused") != std::string::npos);
+}
+
+} // namespace nezuban::test::pacemaker
