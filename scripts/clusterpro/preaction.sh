@@ -41,7 +41,7 @@ if ask 5 bash -c '
     umask 077
     folder=${2%/*}
     mkdir -p "$folder" && cp "$1" "$2" || exit 1
-    kept=("$folder/$3"-[0-9]*.txt)
+    kept=("$folder/$3"-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T*.txt)
     while ((${#kept[@]} > $4)); do rm -f -- "${kept[0]}" && kept=("${kept[@]:1}"); done
     ' keep "$run/evidence" "$file" "$instance" "$EVIDENCE_KEEP"; then
     alert INFO "evidence of $action: $file"
