@@ -46,7 +46,7 @@ Daemon::Daemon(Parts parts)
       waits_(parts_.loop, parts_.spawner, parts_.observer.lifecycle(),
              {.event = [this](const Event& event, Time time) { handle(event, time); },
               .log = [this](const std::string& line) { parts_.store.log(Severity::warning, line); }}),
-      started_(monotonic_now()), turned_(started_), now_(started_) {}
+      started_(monotonic_now()), turned_(started_), now_(started_), watchdog_(watchdog_interval(), started_) {}
 
 Daemon::~Daemon() = default;
 
@@ -55,6 +55,7 @@ Result<void> Daemon::open() {
                                  [this](const Request& request) { return answer(request); });
     if (!server) return std::unexpected(server.error());
     server_ = std::move(*server);
+    if (auto opened = open_health_page(); !opened) return opened; // after the socket, which proves that it is ours
     if (auto watched = parts_.loop.watch(parts_.signals.fd(), ready::in, [this](std::uint32_t) { on_signals(); });
         !watched)
         return watched;
@@ -65,10 +66,6 @@ Result<void> Daemon::open() {
     open_notify_socket();
     for (const auto& line : waits_.missing()) {
         parts_.store.log(Severity::warning, line);
-    }
-    if (const auto interval = watchdog_interval()) {
-        alive_every_ = *interval;
-        alive_at_ = started_;
     }
     return {};
 }
@@ -114,8 +111,10 @@ Result<void> Daemon::turn() {
     turned_ = now;
     on_timers(now);
     observe();
+    watch_ourselves();
     send_signals();
     scan();
+    publish_health();
     return {};
 }
 
@@ -157,6 +156,9 @@ void Daemon::observe() {
                                       .event =
                                           [this](const Event& event, Time time) {
                                               handle(event, time);
+                                              if (const auto* changed = std::get_if<Changed>(&event);
+                                                  changed != nullptr && changed->process.id.pid == own_pid())
+                                                  canary_came_back();
                                               if (std::holds_alternative<Exited>(event))
                                                   latency_.add(monotonic_now() - time);
                                           }});
@@ -181,12 +183,11 @@ void Daemon::catch_up() {
 Time Daemon::next_deadline() const {
     // What on_timers would not do must not wake it: a deadline that stays in the past is a busy loop.
     const auto seen_status = seen_ ? std::optional(status_at_) : std::nullopt;
-    const auto sighted_alive = blind_.empty() ? alive_at_ : std::nullopt;
     const auto scan_due = seen_ && !waits_.under_way() ? std::optional(next_scan()) : std::nullopt;
     Time next = std::max(compare_at_, now_ + (seen_ ? Duration::zero() : retry_comparison));
-    for (const auto& due :
-         {parts_.engine.next_deadline(), commands_.next_deadline(), server_->next_deadline(),
-          parts_.store.next_deadline(), waits_.next_deadline(), scan_due, seen_status, sighted_alive}) {
+    next = std::min({next, health_->next_deadline(), watchdog_.next_deadline()});
+    for (const auto& due : {parts_.engine.next_deadline(), commands_.next_deadline(), server_->next_deadline(),
+                            parts_.store.next_deadline(), waits_.next_deadline(), scan_due, seen_status}) {
         if (due) next = std::min(next, *due);
     }
     return next;
@@ -210,11 +211,6 @@ void Daemon::on_timers(Time now) {
     if (seen_ && now_ >= compare_at_ && !parts_.observer.comparing()) {
         parts_.observer.compare();
         busy_ = true;
-    }
-    // From here, so that it stops when the loop does or when the kernel can't be observed any more.
-    if (alive_at_ && now_ >= *alive_at_ && blind_.empty()) {
-        tell_alive();
-        alive_at_ = now_ + alive_every_;
     }
     if (seen_ && now_ >= status_at_) {
         if (ready_told_)
@@ -272,6 +268,7 @@ std::string Daemon::summary(Time now) const {
 }
 
 void Daemon::finish() {
+    say_last_words();
     parts_.loop.forget(parts_.observer.descriptor());
     if (notify_) parts_.loop.forget(notify_->descriptor());
     tell_stopping();

@@ -4,10 +4,12 @@
 #pragma once
 
 #include "act/commands.hpp"
+#include "app/health_page.hpp"
 #include "app/latency.hpp"
 #include "app/observer.hpp"
 #include "app/store.hpp"
 #include "app/wait_observer.hpp"
+#include "app/watchdog.hpp"
 #include "control/daemon_view.hpp"
 #include "control/protocol.hpp"
 #include "control/server.hpp"
@@ -68,6 +70,14 @@ private:
     void ready();
     [[nodiscard]] std::string summary(Time now) const;
 
+    // daemon_health.cpp
+    Result<void> open_health_page();
+    void watch_ourselves();
+    void canary_came_back();
+    void publish_health();
+    void say_last_words();
+    [[nodiscard]] std::string why_blind() const;
+
     // daemon_act.cpp
     void carry_out(Intents intents);
     void act(RunCommand& command);
@@ -103,11 +113,12 @@ private:
     std::deque<Signal> signals_;                  // to be sent
     Latency latency_;
     Time started_;
-    Time turned_;                  // the last turn of the loop
-    Time now_;                     // never goes back, whatever the stamps of two processors say
-    Time compare_at_{};            // the next regular comparison with the kernel's list
-    std::optional<Time> alive_at_; // the next beat for the watchdog
-    Duration alive_every_{};
+    Time turned_;       // the last turn of the loop
+    Time now_;          // never goes back, whatever the stamps of two processors say
+    Time compare_at_{}; // the next regular comparison with the kernel's list
+    std::optional<HealthPage> health_;
+    Watchdog watchdog_;
+    std::string quit_why_; // an escalation's
     Time status_at_{};
     bool ready_told_ = true;
     bool seen_ = false; // the first snapshot is complete

@@ -48,10 +48,12 @@ void Daemon::act(const Signal& signal) {
 
 void Daemon::act(const Report& report) {
     parts_.store.incident(report.incident);
+    health_->told(report.incident);
 }
 
 void Daemon::act(const Remember& remember) {
     parts_.store.remember(remember.memory);
+    health_->changed(false);
 }
 
 void Daemon::act(const Resync& /*resync*/) {
@@ -74,6 +76,8 @@ void Daemon::act(const CountSyscalls& count) {
 void Daemon::act(const Quit& quit) {
     parts_.store.log(Severity::error, quit.why);
     exit_code_ = quit.exit_code;
+    quit_why_ = quit.why;
+    health_->changed(true);
 }
 
 void Daemon::send_signals() {

@@ -18,7 +18,7 @@ DaemonView Daemon::view(Time now) const {
     return {.pid = own_pid(),
             .uptime = now - started_,
             .clocks = clock_pair(),
-            .blind = blind_,
+            .blind = why_blind(),
             .history_error = health.error,
             .history_dropped = health.dropped,
             .latency_p50 = latency_.percentile(0.50),
@@ -30,8 +30,6 @@ Response Daemon::answer(const Request& request) {
     now_ = std::max(now_, monotonic_now());
     switch (request.verb) {
     case Request::Verb::status: return answer_status(parts_.engine.view(now_), view(now_), request.names);
-    case Request::Verb::health:
-        return answer_health(parts_.engine.view(now_, Detail::health), view(now_), request.names, request.style);
     case Request::Verb::reload: return reload();
     case Request::Verb::pause:
     case Request::Verb::resume:

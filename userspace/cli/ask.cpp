@@ -16,7 +16,7 @@ constexpr Duration patience_for_reload = std::chrono::seconds{60};
 } // namespace
 
 int run_ask(Request::Verb verb, const Options& options, std::ostream& out, std::ostream& err) {
-    const Request request{.verb = verb, .names = options.names, .hold = options.hold, .style = HealthStyle::clusterpro};
+    const Request request{.verb = verb, .names = options.names, .hold = options.hold};
     const bool reload = verb == Request::Verb::reload;
     const auto response = ask(daemon_of(options).socket, request, reload ? patience_for_reload : patience);
     if (!response) {

@@ -1,6 +1,7 @@
 #include "cli/command_line.hpp"
 
 #include "config/units.hpp"
+#include "control/protocol.hpp"
 #include "core/words.hpp"
 
 #include <ostream>

@@ -1,14 +1,18 @@
 #include "control/health.hpp"
 
 #include "cli/verbs.hpp"
-#include "control/client.hpp"
+#include "control/health_reader.hpp"
+#include "io/clock.hpp"
 
 #include <cstdlib>
+#include <filesystem>
 #include <future>
+#include <optional>
 #include <ostream>
 #include <thread>
 
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 namespace nezuban {
 
@@ -16,18 +20,6 @@ namespace {
 
 // The contract gives a second for everything.
 constexpr Duration patience = std::chrono::milliseconds{800};
-constexpr Duration patience_with_files = std::chrono::milliseconds{900};
-
-Health asked(const Options& options) {
-    const auto path = daemon_of(options).socket;
-    const auto response =
-        ask(path, {.verb = Request::Verb::health, .names = options.names, .hold = std::nullopt, .style = options.style},
-            patience);
-    if (!response) return health_unknown(options.style, response.error().text);
-    if (!response->ok) return health_unknown(options.style, response->error);
-    if (response->lines.size() != 1) return health_unknown(options.style, "the daemon's answer is not one line");
-    return {.exit_code = response->exit_code, .line = response->lines.front()};
-}
 
 void print(const Health& health, const Options& options, std::ostream& out) {
     if (options.json) {
@@ -40,22 +32,41 @@ void print(const Health& health, const Options& options, std::ostream& out) {
     out.flush();
 }
 
+// The daemon says which configuration it runs on. When that at the usual place runs on the one that is meant, nothing
+// of the configuration has to be read, from a disk that may be slow or hang.
+std::optional<Health> answer_of_usual_place(const Options& options) {
+    const auto seen = look_at_health(health_path(DaemonSpec{}.socket));
+    std::error_code error;
+    const auto config = std::filesystem::absolute(options.config, error).lexically_normal().string();
+    if (!seen || error || seen->config != config) return std::nullopt;
+    return health_of(seen->view, options.names, options.style, seen->blind);
+}
+
 } // namespace
 
 // Whoever asks for health judges by the answer that doesn't come, too. Reading the configuration may hang on a sick
 // disk where no time-out helps, so that happens in a thread which is left behind.
 int run_health(const Options& options, std::ostream& out) {
-    std::promise<Health> promise;
-    auto answer = promise.get_future();
-    std::thread([options, promise = std::move(promise)]() mutable { promise.set_value(asked(options)); }).detach();
-    if (answer.wait_for(patience_with_files) == std::future_status::ready) {
-        const auto health = answer.get();
+    const auto deadline = monotonic_now() + patience;
+    const auto end_with = [&](const Health& health) {
         print(health, options, out);
         return health.exit_code;
-    }
-    const auto health = health_unknown(options.style, "no answer within a second");
-    print(health, options, out);
-    std::_Exit(health.exit_code); // the thread may be anywhere: nothing is torn down around it
+    };
+    const auto read = [&](const std::string& socket) {
+        return read_health(health_path(socket), options.names, options.style, deadline);
+    };
+    if (options.socket) return end_with(read(*options.socket));
+    if (const auto health = answer_of_usual_place(options)) return end_with(*health);
+
+    std::promise<std::string> promise;
+    auto socket = promise.get_future();
+    std::thread([options, promise = std::move(promise)]() mutable {
+        promise.set_value(daemon_of(options).socket);
+    }).detach();
+    if (socket.wait_for(deadline - monotonic_now()) == std::future_status::ready) return end_with(read(socket.get()));
+    const auto code = end_with(health_unknown(options.style, "reading " + options.config
+                                                                 + " takes too long; --socket makes that unnecessary"));
+    std::_Exit(code); // the thread may be anywhere: nothing is torn down around it
 }
 
 } // namespace nezuban

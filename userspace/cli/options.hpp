@@ -1,7 +1,7 @@
 // What the command line asks for.
 #pragma once
 
-#include "control/protocol.hpp"
+#include "control/health.hpp"
 #include "core/time.hpp"
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/options.hpp"
+#include "control/protocol.hpp"
 #include "core/spec.hpp"
 
 #include <iosfwd>

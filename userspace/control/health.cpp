@@ -3,6 +3,7 @@
 #include "control/select.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +11,16 @@
 namespace nezuban {
 
 namespace {
+
+using Style = std::pair<std::string_view, HealthStyle>;
+
+constexpr std::array<Style, 5> styles{{
+    {"clusterpro", HealthStyle::clusterpro},
+    {"ocf", HealthStyle::ocf},
+    {"nagios", HealthStyle::nagios},
+    {"keepalived", HealthStyle::keepalived},
+    {"lsb", HealthStyle::lsb},
+}};
 
 struct Codes {
     int failed;
@@ -35,23 +46,13 @@ bool cleanly_absent(const RuleView& rule) {
     return rule.state == RuleState::paused || (rule.state == RuleState::ok && rule.min == 0);
 }
 
-// Why, and what was found to hang: "hung: tid 77 in D for 41 s ...". A reason may say it already.
-std::string why(const RuleView& rule) {
-    auto text = rule.reason.empty() ? std::string{name_of(rule.state)} : rule.reason;
-    if (rule.findings.empty()) return text;
-    const auto& first = rule.findings.front();
-    if (!text.contains(first.reason)) text += fmt::format(", {}: {}", name_of(first.kind), first.reason);
-    if (rule.findings.size() > 1) text += fmt::format(" (and {} more)", rule.findings.size() - 1);
-    return text;
-}
-
 // "scanner: 0 of at least 1; db: exhausted", the first few of them.
 std::string reasons(const std::vector<const RuleView*>& rules) {
     constexpr std::size_t shown_max = 5;
     std::string text;
     for (std::size_t i = 0; i < rules.size() && i < shown_max; ++i) {
         const auto& rule = *rules[i];
-        text += fmt::format("{}{}: {}", i == 0 ? "" : "; ", rule.name, why(rule));
+        text += fmt::format("{}{}: {}", i == 0 ? "" : "; ", rule.name, why_not_well(rule));
     }
     if (rules.size() > shown_max) text += fmt::format("; and {} more", rules.size() - shown_max);
     return text;
@@ -110,6 +111,25 @@ Health judged(const EngineView& view, HealthStyle style) {
 }
 
 } // namespace
+
+std::string_view name_of(HealthStyle style) {
+    return std::ranges::find(styles, style, &Style::second)->first;
+}
+
+std::optional<HealthStyle> health_style_named(std::string_view name) {
+    const auto* found = std::ranges::find(styles, name, &Style::first);
+    if (found == styles.end()) return std::nullopt;
+    return found->second;
+}
+
+std::string why_not_well(const RuleView& rule) {
+    auto text = rule.reason.empty() ? std::string{name_of(rule.state)} : rule.reason;
+    if (rule.findings.empty()) return text;
+    const auto& first = rule.findings.front();
+    if (!text.contains(first.reason)) text += fmt::format(", {}: {}", name_of(first.kind), first.reason);
+    if (rule.findings.size() > 1) text += fmt::format(" (and {} more)", rule.findings.size() - 1);
+    return text;
+}
 
 Health health_of(const EngineView& view, const std::vector<std::string>& names, HealthStyle style,
                  std::string_view blind) {

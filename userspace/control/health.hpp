@@ -15,14 +15,20 @@
 // clean: it failed or is being restarted.
 #pragma once
 
-#include "control/protocol.hpp"
 #include "core/view.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace nezuban {
+
+// Who asks decides what the exit codes mean.
+enum class HealthStyle { clusterpro, ocf, nagios, keepalived, lsb };
+
+[[nodiscard]] std::string_view name_of(HealthStyle style);
+[[nodiscard]] std::optional<HealthStyle> health_style_named(std::string_view name);
 
 struct Health {
     int exit_code = 0;
@@ -34,6 +40,9 @@ struct Health {
 // names: rules or groups; none: all rules. blind: DaemonView::blind, not empty when the view can't be trusted.
 [[nodiscard]] Health health_of(const EngineView& view, const std::vector<std::string>& names, HealthStyle style,
                                std::string_view blind = {});
+
+// Why, and what was found to hang: "hung: tid 77 in D for 41 s ...". A reason may say it already.
+[[nodiscard]] std::string why_not_well(const RuleView& rule);
 
 // The answer when there is no view to judge: the daemon is dead, hung, of another user.
 [[nodiscard]] Health health_unknown(HealthStyle style, std::string_view why);

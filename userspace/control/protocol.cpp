@@ -18,9 +18,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Verb = Request::Verb;
 
-constexpr std::array<std::pair<std::string_view, Verb>, 7> verbs{{
+constexpr std::array<std::pair<std::string_view, Verb>, 6> verbs{{
     {"status", Verb::status},
-    {"health", Verb::health},
     {"reload", Verb::reload},
     {"pause", Verb::pause},
     {"resume", Verb::resume},
@@ -28,15 +27,7 @@ constexpr std::array<std::pair<std::string_view, Verb>, 7> verbs{{
     {"reset", Verb::reset},
 }};
 
-constexpr std::array<std::pair<std::string_view, HealthStyle>, 5> styles{{
-    {"clusterpro", HealthStyle::clusterpro},
-    {"ocf", HealthStyle::ocf},
-    {"nagios", HealthStyle::nagios},
-    {"keepalived", HealthStyle::keepalived},
-    {"lsb", HealthStyle::lsb},
-}};
-
-constexpr std::array<std::string_view, 4> fields{"verb", "names", "for_ms", "style"};
+constexpr std::array<std::string_view, 3> fields{"verb", "names", "for_ms"};
 constexpr std::int64_t pause_max_ms = 366LL * 24 * 3600 * 1000; // longer is a slip of the pen
 constexpr int depth_max = 32;                                   // dumping is recursive: deeper values are not let in
 
@@ -108,26 +99,16 @@ Result<Duration> parse_hold(const Json& value) {
 }
 
 // What each verb can be given.
-Result<Request> judged(Request request, bool has_style) {
+Result<Request> judged(Request request) {
     const auto name = name_of(request.verb);
-    const bool any_number = request.verb == Verb::status || request.verb == Verb::health;
     if (request.verb == Verb::reload && !request.names.empty()) return fail("'reload' takes no names");
-    if (!any_number && request.verb != Verb::reload && request.names.size() != 1)
+    if (request.verb != Verb::status && request.verb != Verb::reload && request.names.size() != 1)
         return fail(fmt::format("'{}' takes exactly one name of a rule or group", name));
     if (request.hold && request.verb != Verb::pause) return fail(fmt::format("'{}' takes no 'for_ms'", name));
-    if (has_style && request.verb != Verb::health) return fail(fmt::format("'{}' takes no 'style'", name));
     return request;
 }
 
 } // namespace
-
-std::string_view name_of(HealthStyle style) {
-    return name_in(styles, style);
-}
-
-std::optional<HealthStyle> health_style_named(std::string_view name) {
-    return value_in(styles, name);
-}
 
 std::string_view name_of(Request::Verb verb) {
     return name_in(verbs, verb);
@@ -164,22 +145,13 @@ Result<Request> parse_request(std::string_view line) {
         if (!parsed) return std::unexpected(parsed.error());
         request.hold = *parsed;
     }
-    const auto style = object->find("style");
-    if (style != object->end()) {
-        if (!style->is_string()) return fail("'style' must be a string");
-        const auto& style_name = style->get_ref<const std::string&>();
-        const auto parsed = health_style_named(style_name);
-        if (!parsed) return fail(fmt::format("unknown style '{}'{}", shown(style_name), hint(styles, style_name)));
-        request.style = *parsed;
-    }
-    return judged(std::move(request), style != object->end());
+    return judged(std::move(request));
 }
 
 std::string to_line(const Request& request) {
     Json object{{"verb", name_of(request.verb)}};
     if (!request.names.empty()) object["names"] = request.names;
     if (request.hold) object["for_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(*request.hold).count();
-    if (request.verb == Verb::health) object["style"] = name_of(request.style);
     return dump(object) + "\n";
 }
 

@@ -24,18 +24,11 @@ inline constexpr int exit_usage = 2;
 inline constexpr int exit_unreachable = 3;
 inline constexpr int exit_not_permitted = 4;
 
-// Who asks for health decides what the exit codes mean: see control/health.hpp.
-enum class HealthStyle { clusterpro, ocf, nagios, keepalived, lsb };
-
-[[nodiscard]] std::string_view name_of(HealthStyle style);
-[[nodiscard]] std::optional<HealthStyle> health_style_named(std::string_view name);
-
 struct Request {
-    enum class Verb { status, health, reload, pause, resume, restart, reset };
+    enum class Verb { status, reload, pause, resume, restart, reset };
     Verb verb = Verb::status;
-    std::vector<std::string> names; // status, health: any number, none means all; reload: none; the others: one
+    std::vector<std::string> names; // status: any number, none means all; reload: none; the others: one
     std::optional<Duration> hold;   // pause: for how long; absent: until resumed
-    HealthStyle style = HealthStyle::clusterpro; // health
 
     friend bool operator==(const Request&, const Request&) = default;
 };

@@ -16,10 +16,8 @@ namespace nezuban {
 // A line for the daemon, then an aligned table with one line a rule, then one line a group.
 [[nodiscard]] std::vector<std::string> status_text(const EngineView& view, const DaemonView& daemon);
 
-// Whole answers, ready to be sent: the daemon's side of `status` and `health`.
+// The whole answer, ready to be sent: the daemon's side of `status`.
 [[nodiscard]] Response answer_status(const EngineView& view, const DaemonView& daemon,
                                      const std::vector<std::string>& names);
-[[nodiscard]] Response answer_health(const EngineView& view, const DaemonView& daemon,
-                                     const std::vector<std::string>& names, HealthStyle style);
 
 } // namespace nezuban

@@ -3,6 +3,8 @@
 #include "io/errno.hpp"
 #include "io/fd.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -23,14 +25,6 @@ namespace {
 
 constexpr int own_nice = -10;
 
-// Ahead of everybody who isn't a real-time process. Niceness is not enough: between two sessions (autogroups) or two
-// cgroups it means nothing, and on a kernel without preemption a woken daemon then waits for the next tick, 4 ms, in
-// which a storm forks 60 times. Round-robin at the lowest priority; what we start (RESET_ON_FORK) doesn't inherit it.
-bool run_ahead() {
-    const sched_param lowest{.sched_priority = 1};
-    return ::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest) == 0;
-}
-
 // Locking under a limit would be worse than not locking: every later allocation beyond the limit would fail.
 bool may_lock_any_amount() {
     rlimit limit{};
@@ -49,6 +43,17 @@ std::uint32_t own_pid() {
 
 void set_own_name(const char* name) {
     ::prctl(PR_SET_NAME, name);
+}
+
+void repeat_own_name() {
+    constexpr std::size_t name_size = 16;
+    std::array<char, name_size> name{};
+    if (::prctl(PR_GET_NAME, name.data()) == 0) ::prctl(PR_SET_NAME, name.data());
+}
+
+bool run_ahead() {
+    const sched_param lowest{.sched_priority = 1};
+    return ::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest) == 0;
 }
 
 std::string hide_from_oom_killer() {

@@ -1,7 +1,8 @@
 #include "cli/verbs.hpp"
+#include "control/health_reader.hpp"
 #include "control/server.hpp"
 #include "io/clock.hpp"
-#include "io/unix_socket.hpp"
+#include "io/shared_page.hpp"
 #include "support/temp_dir.hpp"
 
 #include <atomic>
@@ -62,6 +63,17 @@ struct Desk {
     }
 };
 
+// What a daemon would have published, by this process.
+struct Published {
+    SharedPage page;
+
+    Published(const std::string& socket, std::string_view text)
+        : page(std::move(*SharedPage::create(health_path(socket), text.size()))) {
+        page.beat(monotonic_now());
+        REQUIRE(page.publish(text).has_value());
+    }
+};
+
 Response answering(std::vector<std::string> lines, std::string json = {}) {
     return {.ok = true, .error = {}, .exit_code = 0, .json = std::move(json), .lines = std::move(lines)};
 }
@@ -108,16 +120,13 @@ TEST_CASE("without a daemon the verbs end with 3 and say why") {
     CHECK(desk.err.str().starts_with("nezuban: the daemon is not running: "));
 }
 
-TEST_CASE("health prints one line and ends with the daemon's code") {
+TEST_CASE("health prints one line and ends with the code of its style") {
     Desk desk;
-    auto response = answering({"CRITICAL scanner: gone|'scanner'=0;;;0"});
-    response.exit_code = 2;
-    const Daemon daemon(*desk.options.socket, response);
+    const Published page(*desk.options.socket, "rule\tscanner\texhausted\t0\t1\t-\tfailed\tgone\nend\n");
     desk.options.style = HealthStyle::nagios;
     desk.options.names = {"scanner"};
     CHECK(run_health(desk.options, desk.out) == 2);
     CHECK(desk.out.str() == "CRITICAL scanner: gone|'scanner'=0;;;0\n");
-    CHECK(daemon.asked.style == HealthStyle::nagios);
 
     desk.out.str({});
     desk.options.json = true;
@@ -127,6 +136,15 @@ TEST_CASE("health prints one line and ends with the daemon's code") {
              "\n");
 }
 
+TEST_CASE("health finds the page through the configuration when it isn't told the socket") {
+    Desk desk;
+    const Published page(*desk.options.socket, "end\n");
+    desk.options.config = desk.directory.write("n.toml", "[daemon]\nsocket = \"" + *desk.options.socket + "\"\n");
+    desk.options.socket.reset();
+    CHECK(run_health(desk.options, desk.out) == 0);
+    CHECK(desk.out.str() == "ok: 0 rules\n");
+}
+
 TEST_CASE("health without a daemon, or with one that hangs, can't tell") {
     Desk desk;
     CHECK(run_health(desk.options, desk.out) == 2);
@@ -134,12 +152,12 @@ TEST_CASE("health without a daemon, or with one that hangs, can't tell") {
     desk.options.style = HealthStyle::ocf;
     CHECK(run_health(desk.options, desk.out) == 1);
 
-    const auto hung = listen_unix(*desk.options.socket, 0600);
-    REQUIRE(hung.has_value());
+    Published page(*desk.options.socket, "end\n");
+    page.page.beat(monotonic_now() - 1h);
     desk.out.str({});
     desk.options.style = HealthStyle::lsb;
     CHECK(run_health(desk.options, desk.out) == 4);
-    CHECK(desk.out.str().starts_with("cannot tell: the daemon did not answer"));
+    CHECK(desk.out.str().starts_with("cannot tell: the daemon has not turned for 360"));
 }
 
 TEST_CASE("the socket is the one given, else that of the configuration, be it otherwise broken, else the default") {

@@ -181,11 +181,3 @@ TEST_CASE("status answers for the named rules, and a group brings its members") 
     CHECK(unknown.exit_code == 1);
     CHECK(unknown.error == "there is no rule or group 'q'");
 }
-
-TEST_CASE("health is answered with its exit code, whatever that is") {
-    const auto answer = answer_health(engine_of({failed("a", "gone")}), a_daemon(), {}, HealthStyle::nagios);
-    CHECK(answer.ok);
-    CHECK(answer.exit_code == 2);
-    CHECK(answer.lines == std::vector<std::string>{"CRITICAL a: gone|'a'=0;;;0"});
-    CHECK(nlohmann::json::parse(answer.json)["exit_code"] == 2);
-}

@@ -93,7 +93,7 @@ struct Rascal {
 };
 
 Request of(Verb verb, std::vector<std::string> names = {}) {
-    return {.verb = verb, .names = std::move(names), .hold = {}, .style = HealthStyle::clusterpro};
+    return {.verb = verb, .names = std::move(names), .hold = {}};
 }
 
 std::string answer_to_bytes(std::string_view bytes) {
@@ -194,7 +194,7 @@ TEST_CASE("a client that never reads its answer is dropped after its time, and e
     house.until([&] { return house.asked.size() == 1; });
     house.extra.clear();
 
-    CHECK(house.answer_to(of(Verb::health))->ok);
+    CHECK(house.answer_to(of(Verb::status))->ok);
     REQUIRE(house.server->clients() == 1);
     house.server->advance(house.server->next_deadline().value());
     CHECK(house.server->clients() == 0);
@@ -225,14 +225,14 @@ TEST_CASE("a hundred clients at once are all answered") {
     CHECK(house.asked.size() == 100);
 }
 
-TEST_CASE("hung clients in every place give way to somebody who asks for health") {
+TEST_CASE("hung clients in every place give way to somebody who asks") {
     House house;
     std::vector<Rascal> hung;
     for (std::size_t i = 0; i < Server::clients_max; ++i) {
         hung.push_back({.fd = house.connected()});
         house.until([&] { return house.server->clients() == i + 1; });
     }
-    const auto answer = house.answer_to(of(Verb::health));
+    const auto answer = house.answer_to(of(Verb::status));
     REQUIRE(answer.has_value());
     CHECK(answer->ok);
     CHECK(hung.front().hear_out());
