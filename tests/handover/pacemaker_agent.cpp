@@ -176,7 +176,7 @@ TEST_CASE("a daemon that has ended has failed: killed, or by its own escalation"
         stage.kill_service();
         stage.await_end(pid);
         CHECK(stage.monitor() == failed);
-        CHECK_MESSAGE(stage.said.find("has ended by itself; last event: ") != std::string::npos, stage.said);
+        CHECK_MESSAGE(stage.said.find("has ended by itself; last events: ") != std::string::npos, stage.said);
         stage.mend();
         CHECK_MESSAGE(stage.agent("start") == ok, stage.said);
         CHECK(stage.monitor() == ok);
@@ -243,6 +243,12 @@ TEST_CASE("the watch as a resource is resumed by start and paused by stop") {
         CHECK(stage.agent("monitor") == not_running);
         CHECK_MESSAGE(stage.agent("start") == ok, stage.said);
         CHECK(stage.monitor() == ok);
+    }
+    SUBCASE("a name that isn't in the configuration is this node's error, but can be stopped") {
+        CHECK(stage.agent("monitor", {{"names", "scaner"}}) == bad_arguments);
+        CHECK(stage.agent("start", {{"names", "scanner scaner"}}) == bad_arguments);
+        CHECK(stage.agent("stop", {{"names", "scanner scaner"}}) == ok);
+        stage.await("status", "scanner  paused");
     }
     SUBCASE("the operator's pause is maintenance, not a stopped resource") {
         stage.nezuban("pause scanner");
