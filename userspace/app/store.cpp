@@ -5,6 +5,7 @@
 #include "io/unix_socket.hpp"
 #include "report/history.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -27,7 +28,7 @@ Fd standard_error() {
 
 Store::Store(Loop& loop, Spawner& spawner, const DaemonSpec& spec, StateDir directory)
     : spawner_(spawner), spec_(spec), directory_(std::move(directory)),
-      scribe_(loop, [this] { start_at_ = monotonic_now() + between_scribes; }) {}
+      scribe_(loop, [this] { start_at_ = std::max(monotonic_now(), started_ + between_scribes); }) {}
 
 Result<std::unique_ptr<Store>> Store::open(Loop& loop, Spawner& spawner, const DaemonSpec& spec) {
     auto directory = open_state_dir(spec.state_dir);
@@ -40,6 +41,7 @@ Result<std::unique_ptr<Store>> Store::open(Loop& loop, Spawner& spawner, const D
 
 void Store::start_scribe() {
     start_at_.reset();
+    started_ = monotonic_now();
     auto ends = socket_pair();
     auto request = ends ? Result<void>() : std::unexpected(ends.error());
     if (ends) {

@@ -50,7 +50,8 @@ public:
         return scribe_pid_;
     }
 
-    // A scribe that died is replaced, but not more than once a second.
+    // A scribe that died is replaced at once, but not more than once a second: what is to be remembered meanwhile would
+    // not survive us.
     void advance(Time now);
     [[nodiscard]] std::optional<Time> next_deadline() const {
         return start_at_;
@@ -69,6 +70,7 @@ private:
     StateDir directory_;
     Scribe scribe_;
     std::vector<RuleMemory> memories_;
+    Time started_; // the last scribe
     std::optional<Time> start_at_;
     std::uint32_t scribe_pid_ = 0;
 };

@@ -190,6 +190,55 @@ TEST_CASE("a scribe that dies is noticed, and its successor gets what was not co
     CHECK(here.scribe.health().dropped == 0);
 }
 
+TEST_CASE(
+    "a scribe that is killed takes no memory with it: neither one it has not read nor one that it could not write") {
+    if (::geteuid() != 0) SKIP("mounting a small file system needs root");
+    Here here("/disk");
+    std::filesystem::create_directory(here.state_dir);
+    if (::mount("nezuban-test", here.state_dir.c_str(), "tmpfs", 0, "size=1m") != 0) {
+        SKIP("a tmpfs can't be mounted here");
+    }
+    // given: memories that were written, others that found the disk full, and more that were not even read
+    here.start();
+    const auto remember = [&](std::uint32_t from, std::uint32_t to, std::uint32_t streak) {
+        for (auto i = from; i < to; ++i)
+            here.scribe.remember({.rule = "rule " + std::to_string(i),
+                                  .streak = streak,
+                                  .plan = PlanMemory{.reason = "why", .token = std::to_string(i)}});
+    };
+    remember(0, 100, 1);
+    here.until_written();
+    std::ofstream filler(here.state_dir + "/filler", std::ios::binary);
+    filler << std::string(2UL << 20U, 'x') << std::flush;
+    remember(50, 200, 2);
+    here.until([&] { return here.scribe.health().waiting == 0 && !here.scribe.health().error.empty(); });
+    ::kill(here.pid, SIGSTOP);
+    remember(150, 300, 3);
+    here.scribe.remember({.rule = "rule 0"}); // forgotten
+
+    // when
+    ::kill(here.pid, SIGKILL);
+    here.until([&] { return here.deaths == 1; });
+    here.wait_for_end();
+    filler.close();
+    std::filesystem::remove(here.state_dir + "/filler");
+    here.start();
+    here.until_written();
+
+    // then
+    auto memories = History::open_for_reading(history_path(here.state_dir)).value();
+    const auto kept = memories.load_memories(clock_pair(), boot_id()).value().kept;
+    CHECK(kept.size() == 299);
+    for (const auto& memory : kept) {
+        const auto number = std::stoi(memory.rule.substr(5));
+        CAPTURE(number);
+        CHECK(memory.streak == (number < 50 ? 1U : number < 150 ? 2U : 3U));
+        REQUIRE(memory.plan);
+        CHECK(memory.plan->token == std::to_string(number));
+    }
+    ::umount2(here.state_dir.c_str(), MNT_DETACH);
+}
+
 TEST_CASE("what nobody takes is bounded, counted and told, but no memory is lost") {
     Here here;
     std::size_t sent = Scribe::message_limit + 500;
@@ -257,6 +306,40 @@ TEST_CASE("the state directory is one daemon's, until its scribe has written the
     in_scribe.reset();
     CHECK(open_state_dir(path, 0s));
     CHECK_FALSE(open_state_dir("/proc/nowhere", 0s));
+}
+
+TEST_CASE("the scribe of a daemon that is dead is waited for, and named as what it is") {
+    const TempDir scratch;
+    const auto path = scratch / "state";
+    int ends[2]; // NOLINT(modernize-avoid-c-arrays)
+    REQUIRE(::pipe(ends) == 0);
+    // given: a daemon that took the directory, has left its lock to a scribe, and is dead
+    const auto daemon = ::fork();
+    if (daemon == 0) {
+        const auto taken = open_state_dir(path, 0s);
+        const auto scribe = taken ? ::fork() : -1;
+        if (scribe == 0) {
+            ::close(ends[0]);
+            for (;;)
+                ::pause();
+        }
+        (void)!::write(ends[1], &scribe, sizeof scribe);
+        ::_exit(0);
+    }
+    pid_t scribe = -1;
+    REQUIRE(::read(ends[0], &scribe, sizeof scribe) == sizeof scribe);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    ::waitpid(daemon, nullptr, 0);
+    REQUIRE(scribe > 0);
+
+    const auto refused = open_state_dir(path, 0s, 0s);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().number == EWOULDBLOCK);
+    CHECK(refused.error().text.find("scribe of the daemon that was process " + std::to_string(daemon))
+          != std::string::npos);
+    ::kill(scribe, SIGKILL);
+    CHECK(open_state_dir(path, 0s, 1min));
 }
 
 TEST_CASE("a scribe without a place to write is told by its exit code") {
