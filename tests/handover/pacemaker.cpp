@@ -93,6 +93,14 @@ private:
     std::array<Node, 2> nodes_;
 };
 
+// As nezuban.service does, with its drop-in: from the instant that the daemon answers.
+void run_like_systemd(Node& node) {
+    const std::string file = NEZUBAN_SOURCE_DIR "/scripts/pacemaker/nezuban.service.d/pacemaker.conf";
+    node.must("setsid nezuban run >/var/log/daemon 2>&1 & daemon=$!");
+    node.await("nezuban status", says("scanner"));
+    node.must("eval \"$(sed -n 's/^ExecStartPost=//p' " + file + ")\"");
+}
+
 } // namespace
 
 TEST_CASE("ocf-tester finds nothing to say against the agent, in both of its shapes") {
@@ -106,8 +114,7 @@ TEST_CASE("ocf-tester finds nothing to say against the agent, in both of its sha
     CHECK_MESSAGE(managed.exit_code == 0, managed.text);
     CHECK_MESSAGE(managed.text.find("passed all tests") != std::string::npos, managed.text);
 
-    node.must("nezuban run >/var/log/daemon 2>&1 & true");
-    node.await("nezuban pause scanner", says("paused until resumed"));
+    run_like_systemd(node);
     const auto external =
         node.run("ocf-tester -n nezuban -o daemon=external -o names=scanner" + agent, after(3 * patience));
     CHECK_MESSAGE(external.exit_code == 0, external.text);
@@ -151,14 +158,19 @@ TEST_CASE("Pacemaker moves the watch as soon as it is told: paused on one node, 
     Cluster cluster(folder, "escalate.action = \"run\"\nescalate.command = [\"/bin/sh\", \"-c\", \"crm_resource --fail "
                             "--resource nezuban-watch --node $(crm_node --name)\"]\n");
     for (int i : {0, 1}) {
-        cluster.at(i).must("setsid nezuban run >/var/log/daemon 2>&1 & true");
-        cluster.at(i).await("nezuban pause scanner", says("paused until resumed"));
+        run_like_systemd(cluster.at(i));
     }
     cluster.start();
     cluster.create("external.xml", "nezuban-watch", "10min");
     cluster.await_on("nezuban-watch", "node1");
     CHECK(cluster.one().must("nezuban status scanner").find("scanner  ok") != std::string::npos);
     CHECK(cluster.two().must("nezuban status scanner").find("scanner  paused") != std::string::npos);
+
+    // A crash of the active one's daemon, which systemd mends before anybody asks again: it goes on watching.
+    cluster.one().must("crm_resource --wait --timeout=30", after(2 * patience)); // the first look comes with the start
+    cluster.one().must("kill -KILL $daemon; wait $daemon; true");
+    run_like_systemd(cluster.one());
+    CHECK(cluster.one().must("nezuban status scanner").find("scanner  ok") != std::string::npos);
 
     cluster.spend_budget(0);
     cluster.await_on("nezuban-watch", "node2"); // long before anybody asks for its health again

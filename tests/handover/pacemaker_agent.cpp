@@ -164,6 +164,7 @@ TEST_CASE("a daemon that has ended has failed: killed, or by its own escalation"
         stage.node().must("kill -KILL " + pid);
         stage.await_end(pid);
         CHECK(stage.monitor() == failed);
+        CHECK_MESSAGE(stage.said.find(pid + ") was killed or crashed") != std::string::npos, stage.said);
         CHECK(stage.agent("monitor") == failed); // nor does a probe claim that it was stopped
         CHECK(stage.agent("stop") == ok);
         CHECK(stage.monitor() == not_running);
@@ -176,7 +177,8 @@ TEST_CASE("a daemon that has ended has failed: killed, or by its own escalation"
         stage.kill_service();
         stage.await_end(pid);
         CHECK(stage.monitor() == failed);
-        CHECK_MESSAGE(stage.said.find("has ended by itself; last events: ") != std::string::npos, stage.said);
+        CHECK_MESSAGE(stage.said.find("ocf-exit-reason:ended: scanner: escalated: 2 restarts") != std::string::npos,
+                      stage.said);
         stage.mend();
         CHECK_MESSAGE(stage.agent("start") == ok, stage.said);
         CHECK(stage.monitor() == ok);
