@@ -74,6 +74,18 @@ take_duty() {
     for name in "${names[@]}"; do
         nezuban reset "$name" && nezuban resume "$name" || return 1
     done
+    rm -f "$run/owed"
+}
+
+# start.sh owes it while the daemon can't be reached. Without this, one that comes later would stay paused on the active
+# node, and say that all is well.
+pay_duty() {
+    [[ -e $run/owed ]] || return 0
+    local code=0
+    lock_state
+    [[ ! -e $run/owed ]] || take_duty || code=1
+    unlock_state
+    return "$code"
 }
 
 # Pid and start time: a pid alone may be somebody else's by now. Absent for a zombie, who has ended.

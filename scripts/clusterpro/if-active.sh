@@ -2,7 +2,7 @@
 # if-active.sh COMMAND…: executes the command, but only where the cluster has activated the group. To be put before the
 # restart commands of nezuban's rules: whatever goes wrong elsewhere, a standby node starts no service.
 here=$(dirname -- "$0")
-# shellcheck source=common.sh
+# shellcheck source=scripts/clusterpro/common.sh
 . "$here/common.sh" || exit 1
 if [[ ! -e $run/active ]]; then
     echo "refused: the group of $instance is not active on this node" >&2

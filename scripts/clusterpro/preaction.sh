@@ -3,7 +3,7 @@
 # EVIDENCE_LIMIT, whatever it finds: recovery must not wait for it.
 trap 'exit 0' EXIT
 here=$(dirname -- "$0")
-# shellcheck source=common.sh
+# shellcheck source=scripts/clusterpro/common.sh
 . "$here/common.sh"
 
 action=${CLP_ACTION:-by-hand}

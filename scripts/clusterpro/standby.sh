@@ -3,14 +3,19 @@
 # group since boot, nezuban is not on duty. A node that crashed while active comes back with nothing paused.
 trap 'exit 0' EXIT
 here=$(dirname -- "$0")
-# shellcheck source=common.sh
+# shellcheck source=scripts/clusterpro/common.sh
 . "$here/common.sh"
 
-lock_state
 if [[ -e $run/active ]]; then
-    say "active on this node"
+    if pay_duty; then
+        say "active on this node"
+    else
+        alert WARN "active on this node, but not on duty: $answer"
+    fi
     exit
 fi
+lock_state
+[[ ! -e $run/active ]] || exit
 failed=()
 for name in "${names[@]}"; do
     # Between the daemon's start and here it may have tried, and was refused: that is no failure of this node.

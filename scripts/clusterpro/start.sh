@@ -3,7 +3,7 @@
 #   SHAPE=systemd     synchronous: clears the latch of earlier failures, ends the pause, waits until the service is healthy
 #   SHAPE=foreground  asynchronous: becomes the daemon, whose end the pid monitor sees
 here=$(dirname -- "$0")
-# shellcheck source=common.sh
+# shellcheck source=scripts/clusterpro/common.sh
 . "$here/common.sh" || exit 1
 
 # The cluster says why it activates; for nezuban START, FAILOVER, RECOVER and a start by hand are all the same.
@@ -40,7 +40,8 @@ take_duty_later() {
 
 if [[ $SHAPE == foreground ]]; then
     end_daemon || alert WARN "an earlier daemon does not end"
-    rm -f "$run/unknown"
+    rm -f "$run/unknown" "$run/told"
+    : >"$run/owed"
     : >"$run/active"
     (take_duty_later &)
     if ! identity_of "$$" >"$run/daemon"; then
@@ -54,8 +55,9 @@ fi
 
 until=$((SECONDS + START_LIMIT))
 lock_state
-rm -f "$run/unknown"
-: >"$run/active" # first: the latch would fill again while if-active.sh refuses
+rm -f "$run/unknown" "$run/told"
+: >"$run/owed"
+: >"$run/active" # before the reset: the latch would fill again while if-active.sh refuses
 until take_duty; do
     ((SECONDS < until)) || unwatched "$answer"
     sleep 0.5

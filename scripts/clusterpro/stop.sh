@@ -3,13 +3,13 @@
 # cluster shuts a node down when deactivation fails, and no trouble with a watcher is worth that.
 trap 'exit 0' EXIT
 here=$(dirname -- "$0")
-# shellcheck source=common.sh
+# shellcheck source=scripts/clusterpro/common.sh
 . "$here/common.sh"
 
 say "deactivation: factor ${CLP_FACTOR:-none, by hand}, event ${CLP_EVENT:-?}, group ${CLP_GROUPNAME:-?}"
 
 # From here on if-active.sh refuses every restart, also of a daemon that can't be told to pause.
-rm -f "$run/active" "$run/unknown"
+rm -f "$run/active" "$run/owed" "$run/unknown" "$run/told"
 [[ ! -e $run/active ]] || alert WARN "cannot remove $run/active: if-active.sh goes on letting restarts through"
 
 if [[ $SHAPE == foreground ]]; then

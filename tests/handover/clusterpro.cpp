@@ -23,9 +23,9 @@ TEST_CASE("CLUSTERPRO: when the restarts are spent the service moves, and its wa
     std::filesystem::create_directories(second.run_folder());
     second.dir().write("run/failover1/active", ""); // it was active once, and failed there
     second.boot();
-    second.await_rule({"exhausted"});
+    second.await_rule("exhausted");
     CHECK(second.run("stop.sh").exit_code == 0);
-    CHECK(second.await_rule({"paused"})["failed"] == true);
+    CHECK(second.await_rule("paused")["failed"] == true);
     first.boot();
     Cluster cluster({first.node(), second.node()}, {});
     cluster.start_group();
@@ -33,7 +33,7 @@ TEST_CASE("CLUSTERPRO: when the restarts are spent the service moves, and its wa
 
     // when it is killed, and the restarts fail
     first.kill_service();
-    first.await_rule({"exhausted"});
+    first.await_rule("exhausted");
 
     // then the cluster hears it at its next question, and moves it
     CHECK(cluster.monitor_once() == Verdict::error);
@@ -66,7 +66,7 @@ TEST_CASE("CLUSTERPRO: of a restart that mends the cluster hears nothing") {
     do {
         CHECK(cluster.monitor_once() == Verdict::normal);
     } while (first.rule()["restart"]["attempts_used"] == 0);
-    first.await_rule({"ok"});
+    first.await_rule("ok");
 
     CHECK(cluster.monitor_once() == Verdict::normal);
     CHECK(cluster.journal() == Journal{"node1 start.sh START 0"});
@@ -85,19 +85,19 @@ TEST_CASE("CLUSTERPRO: a reactivation on the same node is a new chance, too; the
 
     // Each time before the monitor could see it normal, so that its counters go on.
     first.kill_service();
-    first.await_rule({"exhausted"});
+    first.await_rule("exhausted");
     CHECK(cluster.monitor_once() == Verdict::error);
     CHECK(cluster.active() == "node1");
     CHECK(first.rule()["state"] == "exhausted"); // a retry is a retry
     CHECK(cluster.monitor_once() == Verdict::error);
     CHECK(first.rule()["failed"] == false);
     first.kill_service();
-    first.await_rule({"exhausted"});
+    first.await_rule("exhausted");
     CHECK(cluster.monitor_once() == Verdict::error);
     CHECK(cluster.monitor_once() == Verdict::error);
     CHECK(cluster.active() == "node2");
     second.kill_service();
-    second.await_rule({"exhausted"});
+    second.await_rule("exhausted");
     CHECK(cluster.monitor_once() == Verdict::error);
     CHECK(cluster.monitor_once() == Verdict::error);
 
@@ -158,10 +158,10 @@ TEST_CASE("CLUSTERPRO: a node that lost its power while active starts no service
     cluster.start_group();
     first.daemon().stop(SIGKILL);
     first.boot();
-    CHECK(first.await_rule({"ok"})["count"] == 1);
+    CHECK(first.await_rule("ok")["count"] == 1);
     first.kill_service();
     first.await_start_by_nezuban();
-    first.await_rule({"ok"});
+    first.await_rule("ok");
     CHECK(cluster.monitor_once() == Verdict::normal);
 }
 
@@ -180,4 +180,33 @@ TEST_CASE("CLUSTERPRO: without the disk of the group the activation fails, and t
     CHECK(cluster.journal()
           == Journal{"node1 start.sh START 1", "node1 stop.sh GROUPFAILOVER 0", "node2 start.sh FAILOVER 0"});
     CHECK(cluster.active() == "node2");
+}
+
+TEST_CASE("CLUSTERPRO: a daemon that was away when the group was activated is put on duty as soon as it is there") {
+    NEEDS_DAEMON();
+    for (const bool standby : {false, true}) {
+        CAPTURE(standby);
+        // Given a node off duty, whose daemon is away when the service comes
+        Machine first("node1", Shape::systemd);
+        first.set("START_LIMIT=0");
+        first.boot();
+        first.daemon().stop();
+        Cluster cluster({first.node()}, {});
+        cluster.start_group();
+        CHECK(cluster.last().output.find("started without a watch") != std::string::npos);
+
+        // when it comes back, paused as it was, by systemd with standby.sh or without
+        if (standby)
+            first.boot();
+        else
+            first.daemon().start();
+
+        // then the next question of the cluster at the latest changes that,
+        if (!standby) CHECK(cluster.monitor_once() == Verdict::normal);
+        CHECK(first.rule()["state"] == "ok");
+        // once: what an operator pauses now stays paused.
+        CHECK(first.daemon().ask({"pause", "shop"}).exit_code == 0);
+        CHECK(cluster.monitor_once() == Verdict::normal);
+        CHECK(first.rule()["state"] == "paused");
+    }
 }

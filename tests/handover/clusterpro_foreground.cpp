@@ -28,7 +28,7 @@ TEST_CASE(
     Machine second("node2", Shape::foreground, ends_with_ten);
     Cluster cluster({first.node(), second.node()}, {.synchronous = false});
     cluster.start_group();
-    first.await_rule({"ok"});
+    first.await_rule("ok");
 
     first.kill_service();
 
@@ -38,12 +38,12 @@ TEST_CASE(
     CHECK(cluster.journal()
           == Journal{"node1 start.sh START begun", "node1 pid monitor: gone", "node1 preaction.sh FAILOVER 0",
                      "node1 stop.sh GROUPFAILOVER 0", "node2 start.sh FAILOVER begun"});
-    second.await_rule({"ok"});
+    second.await_rule("ok");
     CHECK(cluster.started()->pid() > 0);
 
     // Back on the first node, what was given up there is forgotten.
     cluster.move_group();
-    const auto rule = first.await_rule({"ok"});
+    const auto rule = first.await_rule("ok");
     CHECK(rule["failed"] == false);
     CHECK(cluster.monitor_once() == Verdict::normal);
     cluster.stop_group();
@@ -55,7 +55,7 @@ TEST_CASE("CLUSTERPRO: stop.sh ends the daemon that start.sh became, and waits f
     Machine first("node1", Shape::foreground);
     Cluster cluster({first.node()}, {.synchronous = false});
     cluster.start_group();
-    first.await_rule({"ok"});
+    first.await_rule("ok");
     const Fd daemon = open_pidfd(cluster.started()->pid());
 
     CHECK(first.run("stop.sh").exit_code == 0);
@@ -74,7 +74,7 @@ TEST_CASE("CLUSTERPRO: a daemon that does not run, by SIGSTOP, is ended all the 
     Machine first("node1", Shape::foreground);
     Cluster cluster({first.node()}, {.synchronous = false});
     cluster.start_group();
-    first.await_rule({"ok"});
+    first.await_rule("ok");
     const Fd daemon = open_pidfd(cluster.started()->pid());
     cluster.started()->signal(SIGSTOP);
 

@@ -158,12 +158,16 @@ nlohmann::json Machine::rule() const {
     return nlohmann::json::parse(answer.out).at("rules").at(0);
 }
 
-nlohmann::json Machine::await_rule(const std::set<std::string>& states) const {
+nlohmann::json Machine::await_rule(const std::string& state) const {
+    return await_rule([&](const nlohmann::json& rule) { return rule.at("state") == state; });
+}
+
+nlohmann::json Machine::await_rule(const std::function<bool(const nlohmann::json&)>& wanted) const {
     for (const auto deadline = after();;) {
         const auto answer = daemon_.ask({"status", "--json", "shop"});
         if (answer.exit_code == 0) {
             auto rule = nlohmann::json::parse(answer.out).at("rules").at(0);
-            if (states.contains(rule.at("state"))) return rule;
+            if (wanted(rule)) return rule;
         }
         if (Clock::now() > deadline) throw std::runtime_error("it did not become so: " + answer.out + answer.errors);
     }

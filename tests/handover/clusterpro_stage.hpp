@@ -58,7 +58,8 @@ public:
 
     // The rule "shop", as nezuban sees it.
     [[nodiscard]] nlohmann::json rule() const;
-    nlohmann::json await_rule(const std::set<std::string>& states) const;
+    nlohmann::json await_rule(const std::function<bool(const nlohmann::json&)>& wanted) const;
+    nlohmann::json await_rule(const std::string& state) const;
 
     [[nodiscard]] Daemon& daemon() {
         return daemon_;
