@@ -65,8 +65,26 @@ Json of_rule(const RuleView& rule, const ClockPair& clocks) {
          {{"attempts_used", rule.attempts_used}, {"attempts", rule.attempts}, {"next_at", date(rule.next_at, clocks)}}},
         {"failed", rule.failed},
         {"mending", rule.mending},
+        {"waits_for", rule.waits_for},
         {"paused_until", date(rule.paused_until, clocks)},
         {"stopped_excess", rule.stopped_excess},
+    };
+}
+
+// root_cause is the name of the rule that fell first, null when nothing is fallen.
+Json of_group(const GroupView& group, const ClockPair& clocks) {
+    const bool fallen = !group.root_cause.empty();
+    return {
+        {"name", group.name},
+        {"state", name_of(group.state)},
+        {"root_cause", fallen ? Json(group.root_cause) : Json(nullptr)},
+        {"root_cause_reason", fallen ? Json(group.reason) : Json(nullptr)},
+        {"since", date(group.since, clocks)},
+        {"consequences", group.consequences},
+        {"members", group.members},
+        {"restart",
+         {{"attempts_used", group.attempts_used},
+          {"attempts", group.attempts ? Json(*group.attempts) : Json(nullptr)}}},
     };
 }
 
@@ -78,10 +96,7 @@ std::string status_json(const EngineView& view, const DaemonView& daemon) {
         rules.push_back(of_rule(rule, daemon.clocks));
     Json groups = Json::array();
     for (const auto& group : view.groups)
-        groups.push_back({{"name", group.name},
-                          {"state", name_of(group.state)},
-                          {"root_cause", nullptr},
-                          {"members", group.members}});
+        groups.push_back(of_group(group, daemon.clocks));
     const Json status{
         {"version", 1},
         {"daemon", of_daemon(view, daemon)},

@@ -36,6 +36,7 @@ std::string why(const RuleView& rule, Time now) {
     for (std::size_t i = 0; i < rule.out_of_range.size() && i < 3; ++i)
         parts.push_back(fmt::format("{} of {}", rule.out_of_range[i].count, printable(rule.out_of_range[i].value)));
     if (rule.out_of_range.size() > 3) parts.push_back(fmt::format("{} more", rule.out_of_range.size() - 3));
+    if (!rule.waits_for.empty()) parts.push_back(fmt::format("waits for {}", fmt::join(rule.waits_for, ", ")));
     if (rule.next_at) parts.push_back(fmt::format("next restart in {}", control::brief(*rule.next_at - now)));
     if (rule.paused_until) parts.push_back(fmt::format("for {} more", control::brief(*rule.paused_until - now)));
     if (rule.stopped_excess > 0) parts.push_back(fmt::format("stopped {} excess", rule.stopped_excess));
@@ -92,6 +93,20 @@ std::vector<std::string> table(const EngineView& view, const ClockPair& clocks) 
     return lines;
 }
 
+std::vector<std::string> group_lines(const GroupView& group, const ClockPair& clocks) {
+    auto line =
+        fmt::format("group {}  {}  {}", printable(group.name), name_of(group.state), fmt::join(group.members, " "));
+    if (group.attempts) line += fmt::format("  {}/{} restarts", group.attempts_used, *group.attempts);
+    std::vector<std::string> lines{std::move(line)};
+    if (group.root_cause.empty() || !group.since) return lines;
+    lines.push_back(fmt::format("  {} fell first, {}Z: {}", printable(group.root_cause),
+                                format_time(clocks.to_wall(*group.since)).substr(0, 23), printable(group.reason)));
+    if (!group.consequences.empty())
+        lines.push_back(
+            fmt::format("  with it: {}", printable(fmt::format("{}", fmt::join(group.consequences, ", ")))));
+    return lines;
+}
+
 } // namespace
 
 std::vector<std::string> status_text(const EngineView& view, const DaemonView& daemon) {
@@ -109,8 +124,7 @@ std::vector<std::string> status_text(const EngineView& view, const DaemonView& d
     else
         std::ranges::move(table(view, daemon.clocks), std::back_inserter(lines));
     for (const auto& group : view.groups)
-        lines.push_back(fmt::format("group {}  {}  {}", printable(group.name), name_of(group.state),
-                                    fmt::join(group.members, " ")));
+        std::ranges::move(group_lines(group, daemon.clocks), std::back_inserter(lines));
     return lines;
 }
 

@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace nezuban {
 
 namespace {
@@ -20,14 +22,19 @@ Engine::Engine(const EngineOptions& options, std::vector<RuleSpec> rules, std::v
     : state_(std::make_unique<State>()) {
     state_->desk.dice.seed(static_cast<Dice::result_type>(options.seed));
     set_own_pids(options.own_pids);
-    state_->set_groups(std::move(groups));
+    state_->desk.mark = fmt::format("{:x}", options.seed);
+    state_->groups = std::move(groups);
     for (auto& rule : rules) {
         auto watch = std::make_unique<Watch>(std::move(rule));
         const auto memory = std::ranges::find(memories, watch->spec().name, &RuleMemory::rule);
         if (memory != memories.end()) watch->restore(*memory);
         state_->watches.push_back(std::move(watch));
     }
-    state_->rebuild_index();
+    state_->relate();
+    for (const auto& group : state_->desk.kin.groups()) {
+        const auto memory = std::ranges::find(memories, Group::memory_name(group->spec().name), &RuleMemory::rule);
+        if (memory != memories.end()) group->restore(*memory);
+    }
 }
 
 Engine::~Engine() = default;
@@ -105,17 +112,27 @@ Result<void> Engine::resume(std::string_view name, Time now, Intents& out) {
 }
 
 Result<void> Engine::reset(std::string_view name, Time now, Intents& out) {
+    if (auto* group = state_->desk.kin.group_named(name)) {
+        group->clear_attempts();
+        out.emplace_back(Remember{group->memory()});
+    }
     return state_->for_named(name, now, out, [](Watch& watch, Turn& turn) { watch.reset(turn); });
 }
 
 Result<void> Engine::restart(std::string_view name, Time now, Intents& out) {
     auto found = state_->named(name);
     if (!found) return std::unexpected(found.error());
+    // Of a group, whoever can be; alone, it has to be able.
+    if (found->size() > 1) std::erase_if(*found, [](const Watch* watch) { return !watch->spec().restart.possible(); });
+    if (found->empty()) return fail(fmt::format("{}: none of its rules can be restarted", name));
     for (const auto* watch : *found) {
         if (auto why_not = watch->why_no_restart())
             return fail(watch->spec().name + " can't be restarted: " + *why_not);
     }
-    return state_->for_named(name, now, out, [](Watch& watch, Turn& turn) { watch.restart_by_hand(turn); });
+    return state_->for_named(name, now, out, [](Watch& watch, Turn& turn) {
+        if (watch.spec().restart.possible() && !watch.mending())
+            watch.restart_by_hand(turn); // else it was pulled along
+    });
 }
 
 EngineView Engine::view(Time now, Detail detail) const {
@@ -127,6 +144,13 @@ EngineView Engine::view(Time now, Detail detail) const {
                     .resyncs = state_->resyncs};
     for (const auto& watch : state_->watches) {
         view.rules.push_back(watch->view(now, detail));
+        auto& rule = view.rules.back();
+        if (watch->holding()) {
+            for (const auto* other : state_->desk.kin.unmet(*watch)) {
+                rule.waits_for.push_back(other->spec().name);
+            }
+        }
+        rule.failed = rule.failed || state_->desk.kin.waits_in_vain(*watch);
     }
     for (const auto& group : state_->groups) {
         // A group is as bad as its worst member; the order is that of how much it matters to an operator.
@@ -140,6 +164,7 @@ EngineView Engine::view(Time now, Detail detail) const {
             rank = std::min(rank, at);
         }
         if (rank < worst_first.size()) one.state = worst_first[rank];
+        if (const auto* at_work = state_->desk.kin.group_named(group.name)) at_work->fill(one, now);
         view.groups.push_back(std::move(one));
     }
     return view;

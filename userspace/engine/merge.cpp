@@ -57,7 +57,7 @@ void Engine::State::on(const SnapshotEnded& event, Turn& turn) {
         const Cause unknown{};
         for (const auto& id : desk.table.unseen()) {
             ++missed;
-            remove(id, unknown, turn);
+            remove(id, unknown, turn.now, turn);
         }
     }
     desk.table.end_snapshot();

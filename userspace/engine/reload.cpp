@@ -67,14 +67,15 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
         }
     }
     if (!(state_->groups == groups)) changes.emplace_back("~ groups");
-    state_->set_groups(std::move(groups));
+    state_->groups = std::move(groups);
 
     std::erase_if(state_->desk.restarts, [&](const auto& pair) { return dropped.contains(pair.second); });
+    std::erase_if(state_->desk.orphans, [&](const auto& pair) { return dropped.contains(pair.second); });
     std::erase_if(state_->touched, [&](const Watch* watch) { return dropped.contains(watch); });
     if (!dropped.empty()) state_->hangs.forget_dues();
     const auto gone = std::move(old);
     state_->watches = std::move(next);
-    state_->rebuild_index();
+    state_->relate();
     // Who belongs to the new rules: what is known now counts at once, what has to be read comes with the snapshot.
     state_->desk.table.for_each([&](ProcessTable::Entry& entry) {
         std::erase_if(entry.watches, [&](const Watch* watch) { return dropped.contains(watch); });

@@ -42,12 +42,18 @@ void Engine::State::put(Process process, Watch::Entry how, Program program, Turn
     rematch(desk.table.put(std::move(process)), &before, how, turn);
 }
 
-void Engine::State::remove(const Identity& id, const Cause& cause, Turn& turn) {
+void Engine::State::remove(const Identity& id, const Cause& cause, Time fell, Turn& turn) {
     if (auto* entry = desk.table.find(id)) {
         for (auto* watch : entry->watches) {
-            watch->lose(entry->process, cause, turn);
+            watch->lose(entry->process, cause, fell, turn);
             touch(watch);
         }
+    }
+    if (const auto orphan = desk.orphans.find(id); orphan != desk.orphans.end()) {
+        auto* watch = orphan->second;
+        desk.orphans.erase(orphan);
+        watch->orphan_ended(turn);
+        touch(watch);
     }
     desk.table.remove(id); // also who is unknown: a snapshot must not bring him in
 }
@@ -67,7 +73,7 @@ void Engine::State::on(const Changed& event, Turn& turn) {
 }
 
 void Engine::State::on(const Exited& event, Turn& turn) {
-    remove(event.id, event.cause, turn);
+    remove(event.id, event.cause, event.fell.value_or(turn.now), turn);
 }
 
 void Engine::State::on(const WaitsSeen& event, Turn& turn) {
@@ -131,31 +137,52 @@ bool Engine::State::may_judge() const {
     return synced && trusted;
 }
 
+// One rule's judgement may concern others, and theirs others again: until all gates are where they belong. Every round
+// takes some plan a phase further, so there is an end; the bound is for a mistake of ours, which must not become a
+// loop.
 void Engine::State::judge_touched(Turn& turn) {
-    // A judgement may touch nobody else: rules meet only in the events that their actions cause.
-    for (auto* watch : std::exchange(touched, {})) {
-        watch->judge(turn);
+    const auto most_rounds = 16 + 8 * watches.size();
+    for (std::size_t round = 0; !touched.empty() && round < most_rounds; ++round) {
+        for (auto* watch : std::exchange(touched, {})) {
+            judge(*watch, turn);
+        }
     }
+}
+
+void Engine::State::judge(Watch& watch, Turn& turn) {
+    watch.judge(turn);
+    for (auto* woken : std::exchange(desk.woken, {})) {
+        touch(woken);
+    }
+    if (!watch.take_change()) return;
+    for (auto* other : desk.kin.concerned(watch)) {
+        if (other->mending()) touch(other);
+    }
+    if (auto* group = desk.kin.group_of(watch)) close_if_whole(*group, desk.kin, turn);
+}
+
+void Engine::State::close_if_whole(Group& group, const Kinship& kin, Turn& turn) {
+    if (!group.fallen() || !std::ranges::all_of(kin.members_of(group), &Watch::calm)) return;
+    if (group.was_told())
+        turn.out.emplace_back(Report{{.time = turn.now,
+                                      .happening = Happening::recovered,
+                                      .group = group.spec().name,
+                                      .reason = group.tell_mended(turn.now)}});
+    group.forget();
 }
 
 void Engine::State::report(Happening happening, std::string reason, Turn& turn) {
     turn.out.emplace_back(Report{{.time = turn.now, .happening = happening, .reason = std::move(reason)}});
 }
 
-void Engine::State::set_groups(std::vector<GroupSpec> specs) {
-    groups = std::move(specs);
-    desk.group_of.clear();
-    for (const auto& group : groups) {
-        for (const auto& member : group.members) {
-            desk.group_of[member] = group.name;
-        }
-    }
-}
-
-void Engine::State::rebuild_index() {
+void Engine::State::relate() {
     index = RuleIndex();
     for (auto& watch : watches) {
         index.add(watch.get());
+    }
+    desk.kin.build(watches, groups);
+    for (auto& watch : watches) {
+        watch->set_kin(desk.kin.has_any(*watch));
     }
 }
 

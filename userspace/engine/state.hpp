@@ -20,7 +20,7 @@ namespace nezuban {
 struct Engine::State {
     Desk desk;
     std::vector<std::unique_ptr<Watch>> watches; // in the order of the configuration
-    std::vector<GroupSpec> groups;
+    std::vector<GroupSpec> groups;               // as configured; at work they are in desk.kin
     RuleIndex index;
     Hangs hangs;
     std::vector<Watch*> touched; // to judge at the end of this turn
@@ -46,7 +46,7 @@ struct Engine::State {
     void rematch(ProcessTable::Entry& entry, const Process* before, Watch::Entry how, Turn& turn);
     enum class Program { same, other };
     void put(Process process, Watch::Entry how, Program program, Turn& turn);
-    void remove(const Identity& id, const Cause& cause, Turn& turn);
+    void remove(const Identity& id, const Cause& cause, Time fell, Turn& turn);
     void on(const Forked& event, Turn& turn);
     void on(const Execed& event, Turn& turn);
     void on(const Changed& event, Turn& turn);
@@ -67,9 +67,10 @@ struct Engine::State {
     void tell_losses(Turn& turn);
     [[nodiscard]] bool may_judge() const;
     void judge_touched(Turn& turn);
+    void judge(Watch& watch, Turn& turn);
+    static void close_if_whole(Group& group, const Kinship& kin, Turn& turn);
     static void report(Happening happening, std::string reason, Turn& turn);
-    void set_groups(std::vector<GroupSpec> specs);
-    void rebuild_index();
+    void relate(); // after watches or groups have changed
     Result<std::vector<Watch*>> named(std::string_view name);
     template <typename Each> Result<void> for_named(std::string_view name, Time now, Intents& out, Each each) {
         auto found_watches = named(name);

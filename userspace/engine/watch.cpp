@@ -15,6 +15,9 @@ namespace {
 // machine, under 10 ms with both processors busy.
 constexpr Duration youth = 20ms;
 
+// What falls together is judged together: see docs/adr/0009-groups-by-gates.md.
+constexpr Duration gather = 10ms;
+
 } // namespace
 
 Watch::Watch(RuleSpec spec) : spec_(std::move(spec)), matcher_(spec_.match), budget_(spec_.restart) {
@@ -41,7 +44,11 @@ bool Watch::moved(const Process& before, const Process& after) const {
 }
 
 Limits Watch::limits() const {
-    return {.min = spec_.count.min, .max = spec_.count.max, .hold = spec_.count.hold, .settle = spec_.restart.settle};
+    return {.min = spec_.count.min,
+            .max = spec_.count.max,
+            .hold = spec_.count.hold,
+            .gather = has_kin_ ? gather : Duration::zero(),
+            .settle = spec_.restart.settle};
 }
 
 void Watch::enter(const Process& process, Entry how, Turn& turn) {
@@ -63,17 +70,19 @@ void Watch::leave(const Process& process, Turn& turn) {
     if (now != nullptr) {
         last_loss_ = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.comm, now->process.uid);
         last_lost_ = process.id.pid;
+        last_fell_ = turn.now;
     }
     end_findings_of(process.id, turn);
     remove_from_bucket(process);
 }
 
-void Watch::lose(const Process& process, const Cause& cause, Turn& turn) {
+void Watch::lose(const Process& process, const Cause& cause, Time fell, Turn& turn) {
     const auto bucket = buckets_.find(value_of(process));
     const bool excess = bucket != buckets_.end() && bucket->second.census.on_the_way_out(process.id);
     if (!excess) {
         last_loss_ = fmt::format("pid {} {}", process.id.pid, tell(cause));
         last_lost_ = process.id.pid;
+        last_fell_ = fell;
         tell_exit(process, cause, turn);
     }
     end_findings_of(process.id, turn);
@@ -84,7 +93,7 @@ void Watch::remove_from_bucket(const Process& process) {
     const auto value = value_of(process);
     const auto bucket = buckets_.find(value);
     if (bucket == buckets_.end() || !bucket->second.census.remove(process.id)) return;
-    --members_;
+    if (--members_ == 0) unready_ = false;
     restless_.insert(value);
     plan_.victims.erase(process.id);
 }

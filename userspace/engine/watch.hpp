@@ -1,8 +1,9 @@
 // One rule at work: whom it counts, what it judges, what it has done about it.
 //
 //   enter, leave (watch.cpp)  ->  judge, react (watch_judge.cpp)  ->  restart, escalate (watch_restart.cpp)
-//   findings (watch_hang.cpp) join at the restart
-//   and besides: what is told (watch_tell.cpp), what the operator wants (watch_operator.cpp)
+//   findings (watch_hang.cpp) join at the restart; a restart is stop (watch_stop.cpp), start, readiness
+//   (watch_ready.cpp) and besides: its relatives (watch_kin.cpp), what is told (watch_tell.cpp), what the operator
+//   wants (watch_operator.cpp), what outlives the daemon (watch_memory.cpp)
 #pragma once
 
 #include "core/event.hpp"
@@ -11,6 +12,7 @@
 #include "core/memory.hpp"
 #include "core/spec.hpp"
 #include "core/view.hpp"
+#include "engine/kinship.hpp"
 #include "engine/process_table.hpp"
 #include "rules/budget.hpp"
 #include "rules/census.hpp"
@@ -34,8 +36,11 @@ struct Desk {
     Dice dice;
     CommandId next_command = 1;
     std::set<std::uint32_t> own_pids;
-    std::unordered_map<CommandId, Watch*> restarts;        // which rule waits for this command
-    std::unordered_map<std::string, std::string> group_of; // rule -> group
+    std::string mark;                               // of this daemon's commands: see Watch::next_token
+    std::unordered_map<CommandId, Watch*> restarts; // which rule waits for this command
+    std::map<Identity, Watch*> orphans;             // ... for one that the daemon before us began
+    Kinship kin;
+    std::vector<Watch*> woken; // to be judged in this turn, because another rule's restart concerns them
 };
 
 // One call into the engine: what time it is, and where what comes of it goes.
@@ -47,6 +52,9 @@ struct Turn {
 
 class Watch {
 public:
+    // Beyond a command's own time-out, in case that its end never reaches us.
+    static constexpr Duration command_slack = 30s;
+
     explicit Watch(RuleSpec spec);
     Watch(const Watch&) = delete; // the table points to it
     Watch& operator=(const Watch&) = delete;
@@ -65,7 +73,8 @@ public:
     enum class Entry { forked, known };
     void enter(const Process& process, Entry how, Turn& turn);
     void leave(const Process& process, Turn& turn); // it became somebody else
-    void lose(const Process& process, const Cause& cause, Turn& turn);
+    // fell: when its end was settled.
+    void lose(const Process& process, const Cause& cause, Time fell, Turn& turn);
     [[nodiscard]] bool moved(const Process& before, const Process& after) const; // to another value of count.per
 
     // --- judgement --------------------------------------------------------------------------------------------
@@ -101,6 +110,27 @@ public:
     void command_started(const CommandStarted& started, Turn& turn);
     void signal_sent(const SignalSent& sent, Turn& turn);
     void probed(const Probed& probed, Turn& turn);
+    void orphan_ended(Turn& turn);
+
+    // --- relatives: watch_kin.cpp; the gates are in kinship.hpp --------------------------------------------------
+    // One that it follows is about to be stopped: down first, up again when that is up.
+    void give_way(const Watch& cause, Turn& turn);
+    [[nodiscard]] bool up() const;            // what requires it may start
+    [[nodiscard]] bool being_stopped() const; // what it requires must not be stopped yet
+    [[nodiscard]] bool holding() const {      // stopped, and not started yet
+        return plan_.phase == Plan::Phase::holding;
+    }
+    [[nodiscard]] bool lost() const; // not up, and nothing of ours will change that
+    [[nodiscard]] bool calm() const; // nothing of it is left of what fell
+    // Since the last call: others may have waited for it.
+    [[nodiscard]] bool take_change();
+    [[nodiscard]] bool mending() const {
+        return plan_.phase != Plan::Phase::none;
+    }
+    // Its falls are judged together with those of others.
+    void set_kin(bool has_any) {
+        has_kin_ = has_any;
+    }
 
     // --- the operator ------------------------------------------------------------------------------------------
     void pause(std::optional<Time> until, Turn& turn);
@@ -141,19 +171,28 @@ private:
 
     // A restart from its reason to its end.
     struct Plan {
-        enum class Phase { none, waiting, stopping, ending, starting, settling };
+        enum class Phase { none, waiting, clearing, stopping, ending, holding, starting, settling };
         Phase phase = Phase::none;
         std::string reason;
         bool by_hand = false;
+        bool consequence = false; // of another one's: that one pays for it
+        bool pulled = false;      // it did not fall, or may have come back too early: it is restarted in any case
+        bool waited = false;      // for others, since it was stopped
+        bool owed = false;        // the attempt that failed had to be made although it ran
+        std::string token;        // of its last command
         std::uint32_t attempt = 0;
         CommandId command = 0;         // under way
         std::uint32_t command_pid = 0; // once started
-        Time deadline{};               // of the phase
+        Time deadline{};               // of the phase; none has one while it waits for others
         Time began{};                  // the first attempt of this row
         std::set<Identity> victims;    // to be gone before the start
         bool killed = false;           // they have had their SIGKILL
         Time settling_from{};
         std::optional<Time> held_since; // since then
+        bool ready = false;             // ready.* has been answered well
+        CommandId check = 0;            // asks for it at this moment
+        Time check_at{};                // the next one
+        std::string not_ready;          // what the last one said
     };
 
     // watch.cpp, watch_judge.cpp, watch_tell.cpp
@@ -179,6 +218,7 @@ private:
     Incident incident(Happening happening, std::string reason, const Turn& turn) const;
     void report(Incident incident, Turn& turn);
     CommandId run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const;
+    void name_root_cause(Incident& incident, const Turn& turn) const;
 
     // watch_hang.cpp
     void take_file_beat(const FileBeat& beat, const Turn& turn);
@@ -196,8 +236,8 @@ private:
     // watch_restart.cpp
     void begin_plan(std::string reason, Turn& turn);
     void attempt(Turn& turn);
-    void stop_members(Turn& turn);
-    void end_members(Turn& turn);
+    void make_way(Turn& turn);
+    void run_step(const Argv& argv, const std::string& what, Turn& turn);
     void start(Turn& turn);
     void adopt(Turn& turn);
     void settle(Turn& turn);
@@ -206,17 +246,35 @@ private:
     void drop_plan(Turn& turn);
     void escalate(const std::string& why, Turn& turn);
     void advance_plan(Turn& turn);
+    bool step(Turn& turn); // true: there may be another one at once
+    bool hold(Turn& turn);
+    void step_settling(Turn& turn);
+    [[nodiscard]] std::optional<std::string> why_spent(const Turn& turn) const;
+    [[nodiscard]] bool mended() const;
+    [[nodiscard]] std::optional<Time> plan_deadline() const;
+
+    // watch_stop.cpp
+    void stop_members(Turn& turn);
+    bool end_members(Turn& turn);
     void signal_victims(int signal, Turn& turn);
-    void remember(Turn& turn) const;
     void end_victims(Turn& turn);
     [[nodiscard]] bool may_be_ended(const Identity& id, const Turn& turn) const;
     [[nodiscard]] std::set<Identity> members_to_end(const Turn& turn) const;
     [[nodiscard]] std::set<Identity> to_end(const Turn& turn) const; // before the start
-    [[nodiscard]] bool mended() const;
-    [[nodiscard]] Time plan_deadline() const;
-    [[nodiscard]] bool mending() const {
-        return plan_.phase != Plan::Phase::none;
-    }
+
+    // watch_ready.cpp
+    void look_whether_ready(Turn& turn);
+    void ask_whether_ready(Time until, Turn& turn);
+    void take_readiness(const std::string& error, Turn& turn);
+    void stop_asking(Turn& turn);
+
+    // watch_kin.cpp
+    void fell(Time at, std::uint32_t pid, std::string reason, Turn& turn) const;
+
+    // watch_memory.cpp
+    void remember(Turn& turn) const;
+    void resume_plan(Turn& turn);
+    [[nodiscard]] static std::string next_token(const Turn& turn);
 
     RuleSpec spec_;
     Matcher matcher_;
@@ -229,7 +287,9 @@ private:
     bool judging_ = false;
     Budget budget_;
     Plan plan_;
-    Outstanding outstanding_; // of a plan that was dropped
+    std::optional<PlanMemory> resume_; // of the daemon before us, until we can judge
+    Identity orphan_;                  // its command, while it runs
+    Outstanding outstanding_;          // of a plan that was dropped
     bool exhausted_ = false;
     std::string exhausted_reason_;
     bool paused_ = false;
@@ -239,8 +299,12 @@ private:
     std::optional<Time> touched_;   // the heartbeat file, as it was told last
     Time beat_due_from_{};          // the rule got its first process
     std::optional<Time> forget_at_; // healthy until then: the next restart is immediate again
-    std::uint32_t last_lost_ = 0;   // who left last, since the rule was last mended
-    std::string last_loss_;         // how the last one left: the cause when there are too few
+    bool has_kin_ = false;
+    bool unready_ = false;        // it runs, but ready.* has not been answered well since it was started
+    std::uint32_t stage_ = 0;     // as others know it
+    std::uint32_t last_lost_ = 0; // who left last, since the rule was last mended
+    Time last_fell_{};            // when
+    std::string last_loss_;       // how the last one left: the cause when there are too few
 
     // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is
     // told as a sum.

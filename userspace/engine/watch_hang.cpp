@@ -124,6 +124,9 @@ void Watch::thread_returned(const Identity& process, std::uint32_t tid, Turn& tu
 void Watch::begin_finding(Finding finding, Turn& turn) {
     last_loss_ = finding.reason;
     last_lost_ = finding.process.pid;
+    last_fell_ = finding.since;
+    if (finding.restartable && plan_.phase <= Plan::Phase::waiting)
+        fell(finding.since, finding.process.pid, finding.reason, turn);
     if (may_tell(hangs_, turn)) tell_finding(finding, turn);
     if (finding.thread_start_ns != 0 && finding.kind != HangKind::spinning)
         turn.out.emplace_back(FollowThread{.process = finding.process,

@@ -23,6 +23,7 @@ void Watch::judge(Turn& turn) {
     if (paused_until_ && *paused_until_ <= turn.now) resume(turn, "the pause has ended");
     flush_tellings(turn);
     if (!judging_) return;
+    if (resume_) resume_plan(turn);
     // Once more when the plan has come to an end: what it kept from being done is due now. Each time takes the plan
     // further, to where it waits for something or is exhausted.
     wake(turn.now);
@@ -71,7 +72,11 @@ void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
     auto range = limits();
     if (spec_.count.per && count == 0) range.min = 0;
     const auto for_max = range.max ? bucket.census.judged_for_max(*range.max) : count;
+    const auto before = bucket.judgement.range();
     const auto change = bucket.judgement.update(count, for_max, range, mending(), turn.now);
+    if (before != Range::under && bucket.judgement.range() == Range::under && plan_.phase <= Plan::Phase::waiting)
+        fell(last_lost_ == 0 ? turn.now : last_fell_, last_lost_,
+             last_loss_.empty() ? tell_under(count, range.min) : last_loss_, turn);
 
     if (change == Judgement::Change::began) begin_incident(value, bucket, turn);
     if (change == Judgement::Change::ended) {
@@ -196,7 +201,7 @@ std::optional<Time> Watch::next_deadline() const {
     }
     if (!judging_) return next;
     if (!timers_.empty()) next = earlier(next, timers_.begin()->first);
-    if (mending()) next = earlier(next, plan_deadline());
+    next = earlier(next, plan_deadline());
     next = earlier(next, forget_at_);
     return next;
 }

@@ -1,4 +1,4 @@
-// What the operator wants of a rule, and what is remembered of it.
+// What the operator wants of a rule.
 #include "core/tell.hpp"
 #include "engine/watch.hpp"
 
@@ -36,16 +36,15 @@ std::optional<std::string> Watch::why_no_restart() const {
 }
 
 void Watch::restart_by_hand(Turn& turn) {
-    plan_ = {};
-    plan_.reason = "asked for by the operator";
-    plan_.by_hand = true;
-    plan_.began = turn.now;
+    plan_ = {.reason = "asked for by the operator", .by_hand = true, .began = turn.now};
+    fell(turn.now, 0, plan_.reason, turn);
     attempt(turn);
 }
 
 void Watch::reset(Turn& turn) {
     exhausted_ = false;
     exhausted_reason_.clear();
+    unready_ = false;
     budget_.clear();
     for (auto& [value, bucket] : buckets_) {
         bucket.acted = false;
@@ -53,29 +52,6 @@ void Watch::reset(Turn& turn) {
     drop_plan(turn);
     remember(turn);
     report(incident(Happening::reset, "attempts and latch cleared by the operator", turn), turn);
-}
-
-void Watch::restore(const RuleMemory& memory) {
-    budget_.restore(memory);
-    exhausted_ = memory.exhausted;
-    exhausted_reason_ = memory.exhausted_reason;
-    paused_ = memory.paused;
-    if (memory.paused) paused_until_ = memory.paused_until;
-}
-
-RuleMemory Watch::memory() const {
-    RuleMemory memory{.rule = spec_.name,
-                      .attempts = {},
-                      .exhausted = exhausted_,
-                      .exhausted_reason = exhausted_reason_,
-                      .paused = paused_,
-                      .paused_until = paused_until_};
-    budget_.store(memory);
-    return memory;
-}
-
-void Watch::remember(Turn& turn) const {
-    turn.out.emplace_back(Remember{memory()});
 }
 
 } // namespace nezuban

@@ -1,15 +1,17 @@
 // The restart of one rule, from its reason to its end:
 //
-//   waiting -> [stopping -> ending ->] starting -> settling -> recovered
-//      ^-------------- failed, while the budget lasts -----------'
+//   waiting -> clearing -> [stopping -> ending ->] holding -> starting -> settling -> recovered
+//      ^------------------ failed, while the budget lasts ------------------'
+//
+// clearing and holding are the gates of docs/adr/0009-groups-by-gates.md: open at once for a rule without relatives.
 #include "core/tell.hpp"
 #include "engine/watch.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace nezuban {
 
@@ -17,158 +19,113 @@ namespace {
 
 // A start command may return before what it started has exec'ed: without a settle time we still give it so long.
 constexpr Duration least_grace = 1s;
-// Beyond a command's own time-out, in case that its end never reaches us.
-constexpr Duration command_slack = 30s;
+
+std::string names_of(const std::vector<const Watch*>& watches) {
+    std::vector<std::string_view> names;
+    for (const auto* watch : watches) {
+        names.push_back(watch->spec().name);
+    }
+    return fmt::format("{}", fmt::join(names, ", "));
+}
 
 } // namespace
 
 void Watch::begin_plan(std::string reason, Turn& turn) {
-    plan_ = {};
-    plan_.reason = std::move(reason);
-    plan_.began = turn.now;
-    if (budget_.spent(turn.now)) {
-        escalate(fmt::format("{} restarts within {} are spent: {}", budget_.used(turn.now), tell(spec_.restart.window),
-                             plan_.reason),
-                 turn);
-        return;
+    fell(turn.now, last_lost_, reason, turn);
+    plan_ = {.reason = std::move(reason), .began = turn.now};
+    plan_.consequence = !turn.desk.kin.unmet(*this).empty();
+    if (!plan_.consequence) {
+        if (const auto spent = why_spent(turn)) {
+            escalate(fmt::format("{}: {}", *spent, plan_.reason), turn);
+            return;
+        }
     }
     plan_.phase = Plan::Phase::waiting;
-    plan_.deadline = turn.now + budget_.next_delay(turn.desk.dice);
+    plan_.deadline = turn.now + (plan_.consequence ? Duration::zero() : budget_.next_delay(turn.desk.dice));
     advance_plan(turn);
 }
 
+std::optional<std::string> Watch::why_spent(const Turn& turn) const {
+    if (budget_.spent(turn.now))
+        return fmt::format("{} restarts within {} are spent", budget_.used(turn.now), tell(spec_.restart.window));
+    const auto* group = turn.desk.kin.group_of(*this);
+    if (group != nullptr && group->spent(turn.now)) return group->tell_spent(turn.now);
+    return std::nullopt;
+}
+
 void Watch::attempt(Turn& turn) {
-    if (!plan_.by_hand) {
+    auto text = plan_.reason;
+    const auto first = turn.desk.kin.unmet(*this);
+    if (!plan_.by_hand && !plan_.consequence) {
         budget_.add_attempt(turn.now);
         plan_.attempt = budget_.used(turn.now);
-        remember(turn);
+        text = fmt::format("attempt {} of {}: {}", plan_.attempt, spec_.restart.attempts, plan_.reason);
+        if (auto* group = turn.desk.kin.group_of(*this); group != nullptr && group->spec().attempts) {
+            group->add_attempt(turn.now);
+            turn.out.emplace_back(Remember{group->memory()});
+        }
     }
-    auto told = incident(Happening::restart,
-                         plan_.by_hand
-                             ? plan_.reason
-                             : fmt::format("attempt {} of {}: {}", plan_.attempt, spec_.restart.attempts, plan_.reason),
-                         turn);
+    if (!first.empty() && !plan_.pulled) text += fmt::format("; first comes {}", names_of(first));
+    plan_.killed = false;
+    plan_.command_pid = 0;
+    plan_.waited = false;
+    plan_.owed = false;
+    plan_.phase = Plan::Phase::clearing;
+    auto told = incident(Happening::restart, std::move(text), turn);
     told.attempt = plan_.attempt;
     told.count = total();
     report(std::move(told), turn);
-    plan_.killed = false;
-    plan_.command_pid = 0;
-    turn.desk.restarts.erase(std::exchange(outstanding_, {}).id);
-    stop_members(turn);
+    remember(turn);
+    if (!plan_.pulled) make_way(turn);
 }
 
-void Watch::stop_members(Turn& turn) {
-    plan_.victims = to_end(turn);
-    if (plan_.victims.empty()) {
-        start(turn);
-        return;
+void Watch::make_way(Turn& turn) {
+    for (auto* follower : turn.desk.kin.followers(*this)) {
+        follower->give_way(*this, turn);
     }
-    if (spec_.restart.stop.empty()) {
-        end_victims(turn);
-        return;
-    }
-    plan_.phase = Plan::Phase::stopping;
-    plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
+}
+
+void Watch::run_step(const Argv& argv, const std::string& what, Turn& turn) {
+    plan_.token = next_token(turn);
+    remember(turn); // first: whoever follows us has to know of a command that may have been started
     auto why = incident(Happening::restart, plan_.reason, turn);
     why.attempt = plan_.attempt;
-    plan_.command = run(spec_.restart.stop, why, "stop", turn);
+    plan_.command = run(argv, why, what, turn);
+    std::get<RunCommand>(turn.out.back()).environment.emplace_back("NEZUBAN_RUN", plan_.token);
     turn.desk.restarts[plan_.command] = this;
-}
-
-void Watch::end_victims(Turn& turn) {
-    plan_.phase = Plan::Phase::ending;
-    plan_.deadline = turn.now + spec_.restart.kill_after;
-    signal_victims(spec_.restart.signal, turn);
-}
-
-bool Watch::may_be_ended(const Identity& id, const Turn& turn) const {
-    const auto* entry = turn.desk.table.find(id);
-    return id.pid > 1 && !turn.desk.own_pids.contains(id.pid) && entry != nullptr && !entry->process.kernel_thread;
-}
-
-std::set<Identity> Watch::members_to_end(const Turn& turn) const {
-    std::set<Identity> ids;
-    for (const auto& id : members()) {
-        if (may_be_ended(id, turn)) ids.insert(id);
-    }
-    return ids;
-}
-
-// A restart command sees to those that still listen; who hangs would make it wait, or be left beside its successor.
-std::set<Identity> Watch::to_end(const Turn& turn) const {
-    return spec_.restart.command.empty() ? members_to_end(turn) : hung_to_end(turn);
-}
-
-void Watch::end_members(Turn& turn) {
-    if (plan_.victims.empty()) {
-        // Whoever joined them meanwhile has to go as well, within the same time.
-        plan_.victims = to_end(turn);
-        if (plan_.victims.empty()) {
-            start(turn);
-            return;
-        }
-        signal_victims(plan_.killed ? SIGKILL : spec_.restart.signal, turn);
-    }
-    if (turn.now < plan_.deadline) return;
-    if (plan_.killed) {
-        // In D, most likely. A second copy beside it would be worse than none, and no further attempt ends it either.
-        const bool hang = std::ranges::any_of(
-            findings_, [&](const auto& pair) { return plan_.victims.contains(pair.second.process); });
-        if (hang) {
-            escalate(
-                fmt::format("pid {} can't be ended, not even by SIGKILL: {}", plan_.victims.begin()->pid, plan_.reason),
-                turn);
-            return;
-        }
-        attempt_failed(fmt::format("{} processes can't be ended, not even by SIGKILL", plan_.victims.size()), turn);
-        return;
-    }
-    plan_.deadline = turn.now + spec_.restart.kill_after;
-    signal_victims(SIGKILL, turn);
-}
-
-void Watch::signal_victims(int signal, Turn& turn) {
-    plan_.killed = plan_.killed || signal == SIGKILL;
-    for (const auto& id : plan_.victims) {
-        turn.out.emplace_back(Signal{.id = id, .signal = signal});
-        // Who is stopped hears nothing but SIGKILL, and is given the time to hear this.
-        const bool stopped = std::ranges::any_of(findings_, [&](const auto& pair) {
-            return pair.second.kind == HangKind::stopped && pair.second.process == id;
-        });
-        if (stopped && signal != SIGKILL) turn.out.emplace_back(Signal{.id = id, .signal = SIGCONT});
-    }
+    plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
 }
 
 void Watch::start(Turn& turn) {
     plan_.phase = Plan::Phase::starting;
-    plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
     plan_.command_pid = 0;
-    auto why = incident(Happening::restart, plan_.reason, turn);
-    why.attempt = plan_.attempt;
-    const auto& argv = spec_.restart.command.empty() ? spec_.restart.start : spec_.restart.command;
-    plan_.command = run(argv, why, spec_.restart.command.empty() ? "start" : "restart", turn);
-    turn.desk.restarts[plan_.command] = this;
+    const bool one = !spec_.restart.command.empty();
+    run_step(one ? spec_.restart.command : spec_.restart.start, one ? "restart" : "start", turn);
 }
 
 void Watch::command_started(const CommandStarted& started, Turn& turn) {
     if (started.id != plan_.command) return;
     plan_.command_pid = started.pid;
     // Its exec may have been told before its pid was.
-    const auto is_it = [&](const Identity& id) { return id.pid == started.pid; };
-    if (plan_.phase == Plan::Phase::starting && std::ranges::any_of(members(), is_it)) adopt(turn);
+    if (plan_.phase == Plan::Phase::starting && has(started.pid)) adopt(turn);
 }
 
 // The start command is the service itself: it runs as long as that does.
 void Watch::adopt(Turn& turn) {
-    turn.out.emplace_back(AdoptCommand{plan_.command});
-    turn.desk.restarts.erase(plan_.command);
-    plan_.command = 0;
+    if (plan_.command != 0) turn.out.emplace_back(AdoptCommand{plan_.command});
+    turn.desk.restarts.erase(std::exchange(plan_.command, 0));
+    turn.desk.orphans.erase(std::exchange(orphan_, {}));
     settle(turn);
 }
 
 void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
     turn.desk.restarts.erase(ended.id);
     if (ended.id == outstanding_.id) outstanding_ = {};
+    const bool fine = ended.error.empty() && !ended.timed_out && ended.signal == 0 && ended.exit_code == 0;
+    if (ended.id == plan_.check) {
+        take_readiness(fine ? "" : "the command " + tell(ended), turn);
+        return;
+    }
     if (ended.id != plan_.command) return;
     plan_.command = 0;
     if (plan_.phase == Plan::Phase::stopping) {
@@ -178,7 +135,6 @@ void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
         return;
     }
     if (plan_.phase != Plan::Phase::starting) return;
-    const bool fine = ended.error.empty() && !ended.timed_out && ended.signal == 0 && ended.exit_code == 0;
     if (fine) {
         settle(turn);
     } else {
@@ -186,36 +142,78 @@ void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
     }
 }
 
-void Watch::probed(const Probed& /*probed*/, Turn& /*turn*/) {}
-
 void Watch::settle(Turn& turn) {
     plan_.phase = Plan::Phase::settling;
     plan_.settling_from = turn.now;
     plan_.held_since.reset();
-    plan_.deadline = turn.now + std::max(spec_.restart.settle, least_grace);
+    plan_.ready = false;
+    unready_ = spec_.ready.wanted();
+    plan_.check_at = turn.now;
+    const auto patience = spec_.ready.wanted() ? spec_.ready.timeout : Duration::zero();
+    plan_.deadline = turn.now + std::max({spec_.restart.settle, least_grace, patience});
     make_restless();
 }
 
 void Watch::advance_plan(Turn& turn) {
+    while (step(turn)) {
+    }
+}
+
+bool Watch::step(Turn& turn) {
     switch (plan_.phase) {
-    case Plan::Phase::none: return;
+    case Plan::Phase::none: return false;
     case Plan::Phase::waiting:
-        if (mended()) { // it came back by itself
+        if (mended() && !unready_ && !plan_.owed) { // it came back by itself
             drop_plan(turn);
-        } else if (turn.now >= plan_deadline()) {
-            attempt(turn);
+            return false;
         }
-        return;
+        if (turn.now < *plan_deadline()) return false;
+        plan_.consequence = !plan_.by_hand && !turn.desk.kin.unmet(*this).empty();
+        attempt(turn);
+        return true;
+    case Plan::Phase::clearing:
+        if (turn.desk.kin.in_the_way(*this)) return false;
+        stop_members(turn);
+        return true;
     case Plan::Phase::stopping:
     case Plan::Phase::starting:
         if (turn.now >= plan_.deadline) {
             turn.desk.restarts.erase(std::exchange(plan_.command, 0));
+            turn.desk.orphans.erase(std::exchange(orphan_, {}));
             attempt_failed("nothing was heard of the command", turn);
         }
-        return;
-    case Plan::Phase::ending: end_members(turn); return;
-    case Plan::Phase::settling: break;
+        return false;
+    case Plan::Phase::ending: return end_members(turn);
+    case Plan::Phase::holding: return hold(turn);
+    case Plan::Phase::settling: step_settling(turn); return false;
     }
+    return false;
+}
+
+// True: it goes on.
+bool Watch::hold(Turn& turn) {
+    if (outstanding_.id != 0 && turn.now >= outstanding_.until)
+        turn.desk.restarts.erase(std::exchange(outstanding_, {}).id);
+    if (outstanding_.id != 0 || !turn.desk.kin.unmet(*this).empty()) {
+        plan_.waited = true;
+        return false;
+    }
+    if (std::exchange(plan_.waited, false)) {
+        // Somebody else was faster. Who only waited for his turn is well; who has to be restarted came too early.
+        if (!plan_.pulled && !plan_.by_hand && mended()) {
+            drop_plan(turn);
+            return false;
+        }
+        if (!to_end(turn).empty()) {
+            stop_members(turn);
+            return true;
+        }
+    }
+    start(turn);
+    return true;
+}
+
+void Watch::step_settling(Turn& turn) {
     if (!mended()) {
         if (plan_.held_since) {
             attempt_failed("it did not last: " + last_loss_, turn);
@@ -226,6 +224,10 @@ void Watch::advance_plan(Turn& turn) {
         return;
     }
     if (!plan_.held_since) plan_.held_since = turn.now;
+    if (spec_.ready.wanted() && !plan_.ready) {
+        look_whether_ready(turn);
+        return;
+    }
     plan_.deadline = *plan_.held_since + spec_.restart.settle;
     if (turn.now >= plan_.deadline) recovered(turn);
 }
@@ -238,25 +240,33 @@ bool Watch::mended() const {
            });
 }
 
-Time Watch::plan_deadline() const {
-    return plan_.phase == Plan::Phase::waiting ? std::max(plan_.deadline, outstanding_.until) : plan_.deadline;
+std::optional<Time> Watch::plan_deadline() const {
+    switch (plan_.phase) {
+    case Plan::Phase::none:
+    case Plan::Phase::clearing: return std::nullopt;
+    case Plan::Phase::waiting: return std::max(plan_.deadline, outstanding_.until);
+    case Plan::Phase::holding: return outstanding_.id != 0 ? std::optional(outstanding_.until) : std::nullopt;
+    default: return plan_.deadline;
+    }
 }
 
 void Watch::attempt_failed(const std::string& why, Turn& turn) {
+    stop_asking(turn);
     auto told = incident(Happening::restart_failed, why, turn);
     told.attempt = plan_.attempt;
     told.count = total();
     report(std::move(told), turn);
+    const auto spent = why_spent(turn);
     if (plan_.by_hand) {
         drop_plan(turn);
-    } else if (budget_.spent(turn.now)) {
-        escalate(fmt::format("{} restarts within {} are spent; the last one failed: {}", budget_.used(turn.now),
-                             tell(spec_.restart.window), why),
-                 turn);
+    } else if (spent && turn.desk.kin.unmet(*this).empty()) {
+        escalate(fmt::format("{}; the last one failed: {}", *spent, why), turn);
     } else {
         plan_.phase = Plan::Phase::waiting;
+        plan_.owed = std::exchange(plan_.pulled, false);
         plan_.deadline = turn.now + budget_.next_delay(turn.desk.dice);
         make_restless();
+        remember(turn);
     }
 }
 
@@ -279,9 +289,13 @@ void Watch::recovered(Turn& turn) {
 }
 
 void Watch::drop_plan(Turn& turn) {
+    const bool remembered = plan_.phase > Plan::Phase::waiting;
+    stop_asking(turn);
+    turn.desk.orphans.erase(std::exchange(orphan_, {}));
     if (plan_.command != 0) await(outstanding(), turn);
     plan_ = {};
     make_restless();
+    if (remembered) remember(turn);
 }
 
 Watch::Outstanding Watch::outstanding() const {

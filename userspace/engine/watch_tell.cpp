@@ -58,18 +58,49 @@ void Watch::flush_tellings(Turn& turn) {
 }
 
 Incident Watch::incident(Happening happening, std::string reason, const Turn& turn) const {
-    const auto group = turn.desk.group_of.find(spec_.name);
+    const auto* group = turn.desk.kin.group_of(*this);
     const bool of_a_loss = happening == Happening::under || happening == Happening::restart
                            || happening == Happening::restart_failed || happening == Happening::escalated;
     return {.time = turn.now,
             .happening = happening,
             .rule = spec_.name,
-            .group = group == turn.desk.group_of.end() ? "" : group->second,
+            .group = group == nullptr ? "" : group->spec().name,
             .pid = of_a_loss ? last_lost_ : 0,
             .reason = std::move(reason)};
 }
 
+// With the first word about it; what was told of before it was known who fell first is corrected by what follows.
+void Watch::name_root_cause(Incident& incident, const Turn& turn) const {
+    auto* group = turn.desk.kin.group_of(*this);
+    if (group == nullptr || !group->fallen()) return;
+    switch (incident.happening) {
+    case Happening::under:
+    case Happening::hang:
+    case Happening::over:
+    case Happening::restart:
+    case Happening::restart_failed:
+    case Happening::escalated:
+    case Happening::recovered: break;
+    default: return;
+    }
+    group->told();
+    const auto* root = group->root_cause();
+    std::string_view role = "fell too";
+    if (root->rule == spec_.name)
+        role = "root cause";
+    else if (turn.desk.kin.cause_of(*this) != nullptr)
+        role = "consequence";
+    else if (group->fall_of(spec_.name) == nullptr)
+        role = "restarted with it";
+    incident.evidence.emplace_back("root_cause", root->rule);
+    incident.evidence.emplace_back("role", std::string(role));
+    if (root->rule == spec_.name) return;
+    incident.evidence.emplace_back("root_cause_reason", root->reason);
+    if (root->pid != 0) incident.evidence.emplace_back("root_cause_pid", root->pid);
+}
+
 void Watch::report(Incident incident, Turn& turn) {
+    name_root_cause(incident, turn);
     const bool change_of_state =
         incident.happening != Happening::exit && incident.happening != Happening::stopped_excess;
     if (change_of_state && !paused_ && !spec_.notify_command.empty()) {
@@ -92,6 +123,8 @@ CommandId Watch::run(const Argv& argv, const Incident& why, const std::string& w
         {"NEZUBAN_REASON", why.reason},
         {"NEZUBAN_ATTEMPT", std::to_string(why.attempt)},
         {"NEZUBAN_COUNT", std::to_string(total())}};
+    if (const auto* group = turn.desk.kin.group_of(*this); group != nullptr && group->fallen())
+        environment.emplace_back("NEZUBAN_ROOT_CAUSE", group->root_cause()->rule);
     // As systemd tells its services: beat within this. The shell adds where to.
     if (spec_.hang.heartbeat && !spec_.hang.heartbeat_file)
         environment.emplace_back(

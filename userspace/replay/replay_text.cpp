@@ -23,7 +23,8 @@ struct Words {
     }
     std::string operator()(const Report& report) const {
         const auto& incident = report.incident;
-        const auto who = incident.rule.empty() ? std::string{"daemon"} : incident.rule;
+        const auto& of = incident.rule.empty() ? incident.group : incident.rule;
+        const auto who = of.empty() ? std::string{"daemon"} : of;
         const auto name = fmt::format("pid {}", incident.pid);
         const bool said = incident.pid == 0 || incident.reason.find(name) != std::string::npos;
         const auto pid = said ? std::string{} : fmt::format(" ({})", name);

@@ -45,13 +45,25 @@ std::string to_json(const Incident& incident, const ClockPair& clocks) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+namespace {
+
+// What a line of log is better without: it stands in the sentence, or in the line of the root cause itself.
+bool needless(const Fact& fact, const Incident& incident) {
+    if (fact.key == "role" || fact.key.starts_with("root_cause_")) return true;
+    return fact.key == "root_cause" && text_of(fact) == incident.rule;
+}
+
+} // namespace
+
 std::string to_text(const Incident& incident) {
-    std::string text = incident.rule.empty() ? std::string() : incident.rule + ": ";
+    const auto& who = incident.rule.empty() ? incident.group : incident.rule;
+    std::string text = who.empty() ? std::string() : who + ": ";
     text += fmt::format("{}: {}", name_of(incident.happening), incident.reason);
     // The sentence about a hang holds its evidence, but for what is longer than a sentence.
     const bool told = incident.happening == Happening::hang || incident.happening == Happening::recovered;
     for (const auto& fact : incident.evidence)
-        if (!told || fact.key.ends_with("stack")) text += fmt::format("; {}: {}", fact.key, text_of(fact));
+        if (!needless(fact, incident) && (!told || fact.key.ends_with("stack")))
+            text += fmt::format("; {}: {}", fact.key, text_of(fact));
     for (char& byte : text) {
         // Whoever names a process must not be able to write lines of the log, or to a terminal.
         if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F) byte = '?';

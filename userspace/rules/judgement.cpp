@@ -15,7 +15,7 @@ Judgement::Change Judgement::update(std::uint32_t for_min, std::uint32_t for_max
         since_ = now;
     }
     if (range != Range::in) {
-        if (told_ == range || now - since_ < limits.hold) return Change::none;
+        if (told_ == range || now - since_ < hold_of(limits)) return Change::none;
         told_ = range;
         told_at_ = now;
         return Change::began;
@@ -26,7 +26,7 @@ Judgement::Change Judgement::update(std::uint32_t for_min, std::uint32_t for_max
 }
 
 std::optional<Time> Judgement::due(const Limits& limits, bool keep_open) const {
-    if (range_ != Range::in && told_ != range_) return since_ + limits.hold;
+    if (range_ != Range::in && told_ != range_) return since_ + hold_of(limits);
     if (range_ == Range::in && told_ != Range::in && !keep_open) return since_ + limits.settle;
     return std::nullopt;
 }

@@ -3,6 +3,7 @@
 
 #include "core/time.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -14,6 +15,7 @@ struct Limits {
     std::uint32_t min = 0;
     std::optional<std::uint32_t> max;
     Duration hold{};
+    Duration gather{}; // too few are held at least so long
     Duration settle{};
 };
 
@@ -47,6 +49,10 @@ public:
     [[nodiscard]] std::optional<Time> due(const Limits& limits, bool keep_open) const;
 
 private:
+    [[nodiscard]] Duration hold_of(const Limits& limits) const {
+        return range_ == Range::under ? std::max(limits.hold, limits.gather) : limits.hold;
+    }
+
     Range range_ = Range::in;
     Range told_ = Range::in;
     Time since_{};

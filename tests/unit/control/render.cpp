@@ -1,6 +1,7 @@
 #include "control/render.hpp"
 
 #include "control/finding_json.hpp"
+#include "core/date.hpp"
 #include "unit/control/views.hpp"
 
 #include <doctest/doctest.h>
@@ -58,8 +59,15 @@ TEST_CASE("status as JSON has the shape that scripts rely on") {
     CHECK(rule["pids"] == nlohmann::json({10, 11, 12}));
     CHECK(rule["findings"] == nlohmann::json::array());
     CHECK(rule["restart"] == nlohmann::json::parse(R"({"attempts_used":0,"attempts":3,"next_at":null})"));
-    CHECK(json["groups"][0]
-          == nlohmann::json::parse(R"({"name":"mail","state":"ok","root_cause":null,"members":["scanner"]})"));
+    CHECK(rule["waits_for"] == nlohmann::json::array());
+    const auto& group = json["groups"][0];
+    CHECK(group["name"] == "mail");
+    CHECK(group["state"] == "ok");
+    CHECK(group["root_cause"].is_null());
+    CHECK(group["since"].is_null());
+    CHECK(group["consequences"] == nlohmann::json::array());
+    CHECK(group["members"] == nlohmann::json({"scanner"}));
+    CHECK(group["restart"]["attempts"].is_null());
 }
 
 TEST_CASE("status as JSON gives dates on the wall clock, and null for what there isn't") {
@@ -136,14 +144,24 @@ TEST_CASE("status as text is a table that can be read in a hurry") {
     view.rules[0].count = 6;
     view.rules[0].pids = {10, 11, 12, 13, 14, 15};
     view.processes = 312;
+    view.rules[0].waits_for = {"postgres"};
+    auto& group = view.groups[0];
+    group.root_cause = "postgres";
+    group.reason = "pid 7 was killed by SIGKILL";
+    group.since = now;
+    group.consequences = {"scanner"};
+    group.attempts = 5;
     const std::vector<std::string> expected{
         "nezuban 4711, up 3h 2m, bpf, 312 processes, 0 events, 0 lost, 0 resyncs",
         "RULE      STATE       COUNT  LIMITS  RESTARTS  PIDS             WHY",
-        "scanner   ok              6  1..500  0/3       10 11 12 13 ...",
+        "scanner   ok              6  1..500  0/3       10 11 12 13 ...  waits for postgres",
         "postgres  restarting      0  1..     1/3       -                0 running, at least 1 wanted, next restart in "
         "4s",
         "x         exhausted       0  1..     -         -                gave up",
-        "group mail  restarting  scanner postgres",
+        "group mail  restarting  scanner postgres  0/5 restarts",
+        "  postgres fell first, " + format_time(a_daemon().clocks.to_wall(now)).substr(0, 23)
+            + "Z: pid 7 was killed by SIGKILL",
+        "  with it: scanner",
     };
     CHECK(status_text(view, a_daemon()) == expected);
 }

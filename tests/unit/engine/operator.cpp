@@ -218,6 +218,7 @@ TEST_CASE("a group is paused, resumed and reset as a whole, and its name is hand
     CHECK(story.state("web") == RuleState::ok);
     REQUIRE(story.engine.resume("post", story.now, story.wanted));
     story.exit({.pid = 100, .start_ns = 2});
+    story.wait(10ms); // falls of a group are gathered
     CHECK(variable(story.last_command(), "NEZUBAN_GROUP") == "post");
     CHECK(story.told(Happening::under)[0].group == "post");
     story.exit({.pid = 102, .start_ns = 4});
@@ -236,8 +237,10 @@ TEST_CASE("a group is as bad as its worst member") {
     story.snapshot();
     CHECK(group(0) == RuleState::ok);
     story.exit({.pid = 100, .start_ns = 2});
+    story.wait(10ms);
     CHECK(group(0) == RuleState::restarting);
     story.exit({.pid = 101, .start_ns = 3});
+    story.wait(10ms);
     CHECK(group(0) == RuleState::under);
     CHECK(group(1) == RuleState::ok);
     REQUIRE(story.engine.pause("post", {}, story.now, story.wanted));

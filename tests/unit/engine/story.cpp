@@ -93,10 +93,10 @@ void Story::kill(const Identity& id, int signal) {
     die(id, {.signal = signal, .known = true});
 }
 
-void Story::die(const Identity& id, const Cause& cause) {
+void Story::die(const Identity& id, const Cause& cause, std::optional<Time> fell) {
     in_world(id);
     world.erase(id);
-    tell(Exited{.id = id, .cause = cause});
+    tell(Exited{.id = id, .cause = cause, .fell = fell});
 }
 
 void Story::rename(const Identity& id, const std::string& comm) {

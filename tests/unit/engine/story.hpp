@@ -39,7 +39,7 @@ public:
     void exec(const Identity& id, const std::string& comm, const std::string& exe = {}, const std::string& args = {});
     Identity born(const std::string& comm, const std::string& exe = {}); // forked by init, then exec'ed
     void exit(const Identity& id, int code = 0);
-    void die(const Identity& id, const Cause& cause);
+    void die(const Identity& id, const Cause& cause, std::optional<Time> fell = std::nullopt);
     void kill(const Identity& id, int signal);
     void rename(const Identity& id, const std::string& comm);
     void setuid(const Identity& id, std::uint32_t uid);

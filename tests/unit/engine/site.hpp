@@ -1,0 +1,77 @@
+// A site of services that require each other: commands are carried out as a shell and an init system would do it, each
+// in its time; a test says what falls, and reads what was done in which order.
+#pragma once
+
+#include "story.hpp"
+
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace nezuban::test {
+
+// A service of one process that bears the rule's name. Stopped and started by commands of its own.
+RuleSpec service(const std::string& name, std::vector<std::string> required = {});
+// ... that is only ever restarted by one command.
+RuleSpec by_command(const std::string& name, std::vector<std::string> required = {});
+
+struct Habits {
+    Duration start = 100ms; // from the command to the process, which ends the command
+    Duration stop = 50ms;   // likewise
+    Duration ready = 0s;    // from the process to the first good answer
+    bool fails = false;     // the start command ends with 1, and nothing runs
+    bool deaf = false;      // to everything but SIGKILL
+};
+
+class Site {
+public:
+    explicit Site(std::vector<RuleSpec> rules, StoryOptions options = {});
+
+    Story story;
+    std::map<std::string, Habits> habits;         // by rule
+    std::vector<std::string> steps;               // "stop web", "start db", "restart mail", "TERM web", in order
+    std::function<void(const Intent&)> on_intent; // before it is carried out
+
+    void begin(); // all run, and are seen
+    // By somebody else. fell: how long ago that was settled.
+    void kill(const std::string& name, Duration fell = Duration::zero());
+    void come_up(const std::string& name); // by somebody else
+    void run_for(Duration duration);
+    // Until nothing is under way, for an hour at most.
+    void come_to_rest();
+
+    [[nodiscard]] bool runs(const std::string& name) const {
+        return processes_.contains(name);
+    }
+    [[nodiscard]] bool ready(const std::string& name) const;
+    [[nodiscard]] Identity process(const std::string& name) const {
+        return processes_.at(name);
+    }
+    [[nodiscard]] std::string done() const; // the steps: "stop web, start db"
+    [[nodiscard]] std::string last() const {
+        return steps.empty() ? std::string() : steps.back();
+    }
+    [[nodiscard]] GroupView group(std::string_view name) const;
+    [[nodiscard]] std::size_t position(const std::string& step) const; // in steps; the last one
+
+private:
+    void carry_out();
+    void carry_out(const RunCommand& command);
+    void carry_out(const Signal& signal);
+    void carry_out(const Probe& probe);
+    void carry_out(const EndCommand& end);
+    void end(const std::string& name, const Cause& cause, Duration fell = Duration::zero());
+    void later(Duration delay, std::function<void()> what);
+    bool step(Time until);
+
+    std::map<std::string, Identity> processes_;
+    std::map<std::string, Time> up_since_;
+    std::map<CommandId, std::string> running_; // commands
+    std::multimap<Time, std::function<void()>> pending_;
+    std::size_t carried_out_ = 0;
+};
+
+} // namespace nezuban::test

@@ -1,0 +1,224 @@
+#include "engine/kinship.hpp"
+
+#include "engine/watch.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <unordered_set>
+#include <utility>
+
+namespace nezuban {
+
+namespace {
+
+bool contains(const std::vector<Watch*>& watches, const Watch* watch) {
+    return std::ranges::find(watches, watch) != watches.end();
+}
+
+void add(std::vector<Watch*>& watches, Watch* watch) {
+    if (!contains(watches, watch)) watches.push_back(watch);
+}
+
+// The first of each. A thousand rules may all be concerned by each other: no search in what is there already.
+void make_unique(std::vector<Watch*>& watches) {
+    std::unordered_set<const Watch*> seen;
+    std::erase_if(watches, [&](const Watch* watch) { return !seen.insert(watch).second; });
+}
+
+} // namespace
+
+void Kinship::build(std::span<const std::unique_ptr<Watch>> watches, const std::vector<GroupSpec>& groups) {
+    ByName by_name;
+    for (const auto& watch : watches) {
+        by_name.emplace(watch->spec().name, watch.get());
+    }
+    kin_.clear();
+    build_groups(by_name, groups);
+    build_below(by_name, watches);
+    build_depth();
+    build_above();
+    build_concerned();
+}
+
+void Kinship::build_groups(const ByName& by_name, const std::vector<GroupSpec>& specs) {
+    auto old = std::exchange(groups_, {});
+    members_.clear();
+    for (const auto& spec : specs) {
+        const auto known = std::ranges::find_if(old, [&](const auto& group) { return group && group->spec() == spec; });
+        groups_.push_back(known == old.end() ? std::make_unique<Group>(spec) : std::move(*known));
+        auto* group = groups_.back().get();
+        auto& members = members_[group];
+        for (const auto& name : spec.members) {
+            const auto found = by_name.find(name);
+            if (found == by_name.end() || kin_[found->second].group != nullptr) continue;
+            kin_[found->second].group = group;
+            members.push_back(found->second);
+        }
+    }
+}
+
+void Kinship::build_below(const ByName& by_name, std::span<const std::unique_ptr<Watch>> watches) {
+    for (const auto& watch : watches) {
+        for (const auto& required : watch->spec().required) {
+            const auto found = by_name.find(required);
+            if (found == by_name.end()) continue;
+            add(kin_[watch.get()].required, found->second);
+            (void)kin_[found->second];
+        }
+    }
+    order_.clear();
+    for (const auto& watch : watches) {
+        if (kin_.contains(watch.get())) order_.push_back(watch.get());
+    }
+    for (auto* watch : order_) {
+        auto& below = kin_.at(watch).below = kin_.at(watch).required;
+        std::unordered_set<const Watch*> seen(below.begin(), below.end());
+        for (std::size_t i = 0; i < below.size(); ++i) {
+            for (auto* further : kin_.at(below[i]).required) {
+                if (seen.insert(further).second) below.push_back(further);
+            }
+        }
+    }
+}
+
+// A chain may be as long as the configuration: by rounds, not by recursion. As many as the longest chain has links are
+// enough; with a cycle, which the configuration does not let pass, they end as well.
+void Kinship::build_depth() {
+    bool changed = true;
+    for (std::size_t round = 0; changed && round <= order_.size(); ++round) {
+        changed = false;
+        for (auto* watch : order_) {
+            auto& own = kin_.at(watch);
+            for (const auto* required : own.required) {
+                const auto depth = kin_.at(required).depth + 1;
+                if (depth <= own.depth) continue;
+                own.depth = depth;
+                changed = true;
+            }
+        }
+    }
+}
+
+void Kinship::build_above() {
+    for (auto* watch : order_) {
+        const auto& own = kin_.at(watch);
+        for (const auto* below : own.below) {
+            auto& lower = kin_.at(below);
+            if (lower.group != nullptr && lower.group == own.group) lower.above.push_back(watch);
+        }
+    }
+    for (auto* watch : order_) {
+        auto& own = kin_.at(watch);
+        if (own.group == nullptr) continue;
+        const auto policy = own.group->spec().restart;
+        if (policy == GroupRestart::dependents) own.followers = own.above;
+        if (policy == GroupRestart::all) {
+            own.followers = members_.at(own.group);
+            std::erase(own.followers, watch);
+        }
+    }
+}
+
+void Kinship::build_concerned() {
+    for (auto* watch : order_) {
+        auto& own = kin_.at(watch);
+        for (const auto* required : own.required) {
+            kin_.at(required).concerned.push_back(watch);
+        }
+        for (const auto* above : own.above) {
+            kin_.at(above).concerned.push_back(watch);
+        }
+        if (own.group == nullptr || own.group->spec().restart != GroupRestart::all) continue;
+        std::ranges::copy_if(members_.at(own.group), std::back_inserter(own.concerned),
+                             [&](const Watch* member) { return member != watch; });
+    }
+    for (auto* watch : order_) {
+        make_unique(kin_.at(watch).concerned);
+    }
+}
+
+const Kinship::Kin& Kinship::kin(const Watch& watch) const {
+    const auto found = kin_.find(&watch);
+    return found == kin_.end() ? none_ : found->second;
+}
+
+Group* Kinship::group_of(const Watch& watch) const {
+    return kin(watch).group;
+}
+
+Group* Kinship::group_named(std::string_view name) const {
+    const auto found = std::ranges::find_if(groups_, [&](const auto& group) { return group->spec().name == name; });
+    return found == groups_.end() ? nullptr : found->get();
+}
+
+const std::vector<Watch*>& Kinship::members_of(const Group& group) const {
+    return members_.at(&group);
+}
+
+bool Kinship::has_any(const Watch& watch) const {
+    const auto& own = kin(watch);
+    return !own.concerned.empty() || !own.required.empty()
+           || (own.group != nullptr && members_.at(own.group).size() > 1);
+}
+
+const std::vector<Watch*>& Kinship::followers(const Watch& watch) const {
+    return kin(watch).followers;
+}
+
+const std::vector<Watch*>& Kinship::concerned(const Watch& watch) const {
+    return kin(watch).concerned;
+}
+
+bool Kinship::in_the_way(const Watch& watch) const {
+    const auto& own = kin(watch);
+    return std::ranges::any_of(
+        own.above, [&](const Watch* above) { return above->being_stopped() && contains(own.followers, above); });
+}
+
+std::vector<const Watch*> Kinship::still_stopping(const Kin& kin) const {
+    std::vector<const Watch*> found;
+    if (kin.group == nullptr || kin.group->spec().restart != GroupRestart::all) return found;
+    for (const auto* member : members_.at(kin.group)) {
+        if (member->being_stopped()) found.push_back(member);
+    }
+    return found;
+}
+
+std::vector<const Watch*> Kinship::unmet(const Watch& watch) const {
+    const auto& own = kin(watch);
+    auto waits_for = still_stopping(own);
+    for (const auto* required : own.required) {
+        if (!required->up() && std::ranges::find(waits_for, required) == waits_for.end()) waits_for.push_back(required);
+    }
+    return waits_for;
+}
+
+bool Kinship::waits_in_vain(const Watch& watch) const {
+    std::vector<const Watch*> asked{&watch}; // each once: there may be many ways down to the same rule
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        if (!asked[i]->holding()) continue;
+        for (const auto* other : unmet(*asked[i])) {
+            if (other->lost()) return true;
+            if (std::ranges::find(asked, other) == asked.end()) asked.push_back(other);
+        }
+    }
+    return false;
+}
+
+const Fall* Kinship::cause_of(const Watch& watch) const {
+    const auto& own = kin(watch);
+    if (own.group == nullptr) return nullptr;
+    const Fall* first = nullptr;
+    for (const auto* below : own.below) {
+        const auto* fall = own.group->fall_of(below->spec().name);
+        if (fall != nullptr && (first == nullptr || fall->at < first->at)) first = fall;
+    }
+    const auto* mine = own.group->fall_of(watch.spec().name);
+    return first != nullptr && mine != nullptr && mine->at < first->at ? nullptr : first;
+}
+
+std::size_t Kinship::depth(const Watch& watch) const {
+    return kin(watch).depth;
+}
+
+} // namespace nezuban

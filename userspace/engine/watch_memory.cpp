@@ -1,0 +1,83 @@
+// What is remembered of a rule, and how a restart goes on that the daemon before us had begun.
+#include "engine/watch.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+void Watch::restore(const RuleMemory& memory) {
+    budget_.restore(memory);
+    exhausted_ = memory.exhausted;
+    exhausted_reason_ = memory.exhausted_reason;
+    paused_ = memory.paused;
+    if (memory.paused) paused_until_ = memory.paused_until;
+    if (!paused_ && !exhausted_ && spec_.restart.possible()) resume_ = memory.plan;
+}
+
+RuleMemory Watch::memory() const {
+    RuleMemory memory{.rule = spec_.name,
+                      .attempts = {},
+                      .exhausted = exhausted_,
+                      .exhausted_reason = exhausted_reason_,
+                      .paused = paused_,
+                      .paused_until = paused_until_};
+    budget_.store(memory);
+    // Before the first step nothing has been done that a new daemon would not begin anew by itself.
+    if (plan_.phase > Plan::Phase::waiting)
+        memory.plan = PlanMemory{.reason = plan_.reason,
+                                 .attempt = plan_.attempt,
+                                 .by_hand = plan_.by_hand,
+                                 .consequence = plan_.consequence,
+                                 .started = plan_.phase >= Plan::Phase::starting,
+                                 .token = plan_.token};
+    return memory;
+}
+
+void Watch::remember(Turn& turn) const {
+    turn.out.emplace_back(Remember{memory()});
+}
+
+std::string Watch::next_token(const Turn& turn) {
+    return fmt::format("{}.{}", turn.desk.mark, turn.desk.next_command);
+}
+
+// A command that still runs is waited for, and never run a second time beside it. How it ended can't be known, because
+// it is not our child: whether it has mended the rule is seen by the count.
+void Watch::resume_plan(Turn& turn) {
+    const auto memory = *std::exchange(resume_, std::nullopt);
+    plan_ = {.reason = memory.reason,
+             .by_hand = memory.by_hand,
+             .consequence = memory.consequence,
+             .pulled = memory.consequence,
+             .token = memory.token,
+             .attempt = memory.attempt,
+             .began = turn.now};
+    auto told = incident(Happening::restart, "goes on where the daemon before us was ended: " + memory.reason, turn);
+    told.attempt = plan_.attempt;
+    told.count = total();
+    report(std::move(told), turn);
+    const bool runs = memory.command.pid != 0 && turn.desk.table.find(memory.command) != nullptr;
+    if (runs && !(memory.started && has(memory.command.pid))) {
+        orphan_ = memory.command;
+        turn.desk.orphans[orphan_] = this;
+        plan_.command_pid = orphan_.pid;
+        plan_.phase = memory.started ? Plan::Phase::starting : Plan::Phase::stopping;
+        plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
+    } else if (memory.started) {
+        settle(turn);
+    } else {
+        plan_.phase = Plan::Phase::clearing;
+        if (!plan_.pulled) make_way(turn);
+    }
+    remember(turn);
+}
+
+void Watch::orphan_ended(Turn& turn) {
+    orphan_ = {};
+    if (plan_.phase == Plan::Phase::starting) settle(turn);
+    if (plan_.phase == Plan::Phase::stopping) plan_.phase = Plan::Phase::clearing;
+}
+
+} // namespace nezuban

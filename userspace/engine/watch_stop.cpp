@@ -1,0 +1,90 @@
+// Who has to be gone before the start, and how they are ended.
+#include "engine/watch.hpp"
+
+#include <algorithm>
+#include <csignal>
+
+#include <fmt/format.h>
+
+namespace nezuban {
+
+void Watch::stop_members(Turn& turn) {
+    plan_.victims = to_end(turn);
+    if (plan_.victims.empty()) {
+        plan_.phase = Plan::Phase::holding;
+        return;
+    }
+    if (spec_.restart.stop.empty()) {
+        end_victims(turn);
+        return;
+    }
+    plan_.phase = Plan::Phase::stopping;
+    run_step(spec_.restart.stop, "stop", turn);
+}
+
+void Watch::end_victims(Turn& turn) {
+    plan_.phase = Plan::Phase::ending;
+    plan_.deadline = turn.now + spec_.restart.kill_after;
+    signal_victims(spec_.restart.signal, turn);
+}
+
+bool Watch::may_be_ended(const Identity& id, const Turn& turn) const {
+    const auto* entry = turn.desk.table.find(id);
+    return id.pid > 1 && !turn.desk.own_pids.contains(id.pid) && entry != nullptr && !entry->process.kernel_thread;
+}
+
+std::set<Identity> Watch::members_to_end(const Turn& turn) const {
+    std::set<Identity> ids;
+    for (const auto& id : members()) {
+        if (may_be_ended(id, turn)) ids.insert(id);
+    }
+    return ids;
+}
+
+// A restart command sees to those that still listen; who hangs would make it wait, or be left beside its successor.
+std::set<Identity> Watch::to_end(const Turn& turn) const {
+    return spec_.restart.command.empty() ? members_to_end(turn) : hung_to_end(turn);
+}
+
+bool Watch::end_members(Turn& turn) {
+    if (plan_.victims.empty()) {
+        // Whoever joined them meanwhile has to go as well, within the same time.
+        plan_.victims = to_end(turn);
+        if (plan_.victims.empty()) {
+            plan_.phase = Plan::Phase::holding;
+            return true;
+        }
+        signal_victims(plan_.killed ? SIGKILL : spec_.restart.signal, turn);
+    }
+    if (turn.now < plan_.deadline) return false;
+    if (plan_.killed) {
+        // In D, most likely. A second copy beside it would be worse than none, and no further attempt ends it either.
+        const bool hang = std::ranges::any_of(
+            findings_, [&](const auto& pair) { return plan_.victims.contains(pair.second.process); });
+        if (hang) {
+            escalate(
+                fmt::format("pid {} can't be ended, not even by SIGKILL: {}", plan_.victims.begin()->pid, plan_.reason),
+                turn);
+            return false;
+        }
+        attempt_failed(fmt::format("{} processes can't be ended, not even by SIGKILL", plan_.victims.size()), turn);
+        return false;
+    }
+    plan_.deadline = turn.now + spec_.restart.kill_after;
+    signal_victims(SIGKILL, turn);
+    return false;
+}
+
+void Watch::signal_victims(int signal, Turn& turn) {
+    plan_.killed = plan_.killed || signal == SIGKILL;
+    for (const auto& id : plan_.victims) {
+        turn.out.emplace_back(Signal{.id = id, .signal = signal});
+        // Who is stopped hears nothing but SIGKILL, and is given the time to hear this.
+        const bool stopped = std::ranges::any_of(findings_, [&](const auto& pair) {
+            return pair.second.kind == HangKind::stopped && pair.second.process == id;
+        });
+        if (stopped && signal != SIGKILL) turn.out.emplace_back(Signal{.id = id, .signal = SIGCONT});
+    }
+}
+
+} // namespace nezuban
