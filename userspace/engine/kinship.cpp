@@ -125,8 +125,9 @@ void Kinship::build_concerned() {
         for (const auto* required : own.required) {
             kin_.at(required).concerned.push_back(watch);
         }
-        for (const auto* above : own.above) {
+        for (auto* above : own.above) {
             kin_.at(above).concerned.push_back(watch);
+            own.concerned.push_back(above);
         }
         if (own.group == nullptr || own.group->spec().restart != GroupRestart::all) continue;
         std::ranges::copy_if(members_.at(own.group), std::back_inserter(own.concerned),
@@ -189,6 +190,13 @@ std::vector<const Watch*> Kinship::unmet(const Watch& watch) const {
     auto waits_for = still_stopping(own);
     for (const auto* required : own.required) {
         if (!required->up() && std::ranges::find(waits_for, required) == waits_for.end()) waits_for.push_back(required);
+    }
+    // Through somebody of another group, who stays up while what he requires is restarted.
+    for (const auto* below : own.below) {
+        const bool same_plan =
+            own.group != nullptr && kin(*below).group == own.group && own.group->spec().restart != GroupRestart::member;
+        if (same_plan && below->mending() && !below->up() && std::ranges::find(waits_for, below) == waits_for.end())
+            waits_for.push_back(below);
     }
     return waits_for;
 }

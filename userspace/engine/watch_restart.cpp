@@ -56,6 +56,7 @@ std::optional<std::string> Watch::why_spent(const Turn& turn) const {
 void Watch::attempt(Turn& turn) {
     auto text = plan_.reason;
     const auto first = turn.desk.kin.unmet(*this);
+    plan_.attempt = 0;
     if (!plan_.by_hand && !plan_.consequence) {
         budget_.add_attempt(turn.now);
         plan_.attempt = budget_.used(turn.now);
