@@ -74,19 +74,19 @@ Result<void> HealthPage::publish(HealthText text) {
 
 Result<void> HealthPage::write(HealthText text) {
     const auto room = longest_text(text);
-    if (room <= page_.capacity()) return page_.publish(to_text(text));
-    // A reload has brought more rules: the one moment in which memory is asked for.
-    auto larger = SharedPage::create(path_, room + room / 2);
-    if (larger) {
-        page_ = std::move(*larger);
+    if (room <= page_.capacity() && !page_.lost()) return page_.publish(to_text(text));
+    // A reload has brought more rules, or somebody has tidied up: the only moments in which memory is asked for.
+    auto next = SharedPage::create(path_, room + room / 2);
+    if (next) {
+        page_ = std::move(*next);
         page_.beat(beat_);
         return page_.publish(to_text(text));
     }
     // Nothing can be told rather than a part of it.
     text.view = {};
-    text.blind = larger.error().text;
+    text.blind = next.error().text;
     if (auto written = page_.publish(to_text(text)); !written) return written;
-    return std::unexpected(larger.error());
+    return std::unexpected(next.error());
 }
 
 } // namespace nezuban

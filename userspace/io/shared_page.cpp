@@ -159,6 +159,11 @@ void SharedPage::beat(Time now) {
         ::pwrite(file_.get(), &beat_, sizeof beat_, static_cast<off_t>(offsetof(Header, beat)));
 }
 
+bool SharedPage::lost() const {
+    struct stat info{};
+    return ::fstat(file_.get(), &info) == 0 && info.st_nlink == 0;
+}
+
 Result<PageCopy> read_shared_page(const std::string& path) {
     // Non-blocking: a FIFO would hold us for ever.
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));

@@ -32,6 +32,8 @@ public:
     // The writer is alive.
     void beat(Time now);
 
+    // Somebody has removed the file, or put another one in its place.
+    [[nodiscard]] bool lost() const;
     [[nodiscard]] std::size_t capacity() const {
         return capacity_;
     }

@@ -4,6 +4,8 @@
 #include "io/clock.hpp"
 #include "support/temp_dir.hpp"
 
+#include <filesystem>
+
 #include <doctest/doctest.h>
 
 using namespace nezuban;
@@ -61,6 +63,18 @@ TEST_CASE("a reload to a thousand rules makes the page larger, and it can be rea
         CHECK(seen->config.starts_with("/"));
         page->changed(true);
     }
+}
+
+TEST_CASE("a page that somebody removed is there again with the next text") {
+    const test::TempDir directory;
+    const auto path = health_path(directory.file("control.sock"));
+    auto page = HealthPage::open(directory.file("control.sock"), "n.toml");
+    REQUIRE(page.has_value());
+    REQUIRE(page->turn(monotonic_now(), [] { return text_of(1); }).has_value());
+    std::filesystem::remove(path);
+    page->changed(true);
+    REQUIRE(page->turn(monotonic_now(), [] { return text_of(1); }).has_value());
+    CHECK(look_at_health(path).has_value());
 }
 
 TEST_CASE("last words stand there after the end") {

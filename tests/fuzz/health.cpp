@@ -1,0 +1,22 @@
+// Whatever stands in a health page is read without a crash, and comes to one line.
+#include "control/health.hpp"
+#include "control/health_text.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto health = nezuban::parse_health_text({reinterpret_cast<const char*>(data), size});
+    if (!health) return 0;
+    // What a daemon could not have written (its names hold no control characters) needn't come back.
+    for (const auto style : {nezuban::HealthStyle::nagios, nezuban::HealthStyle::ocf}) {
+        const auto answer = nezuban::health_of(health->view, {}, style, health->blind);
+        if (answer.line.find('\n') != std::string::npos) std::abort();
+    }
+    const auto text = nezuban::to_text(*health);
+    const auto again = nezuban::parse_health_text(text);
+    if (again && nezuban::to_text(*again) != text) std::abort();
+    return 0;
+}
