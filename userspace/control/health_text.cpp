@@ -60,9 +60,8 @@ public:
     }
     bool number(std::uint32_t& into) {
         const auto word = next().value_or("");
-        const auto* end = word.data() + word.size();
-        const auto [stopped, error] = std::from_chars(word.data(), end, into);
-        return error == std::errc() && stopped == end;
+        const auto [stopped, error] = std::from_chars(word.begin(), word.end(), into);
+        return error == std::errc() && stopped == word.end();
     }
     bool state(RuleState& into) {
         const auto word = next().value_or("");

@@ -27,8 +27,7 @@ std::optional<ProcessState> process_state_in(std::string_view stat) {
         const auto word = stat.substr(0, stat.find(' '));
         if (field == state_field) result.letter = word.front();
         if (field == start_field) {
-            const auto* end = word.data() + word.size();
-            if (std::from_chars(word.data(), end, result.started).ec != std::errc()) return std::nullopt;
+            if (std::from_chars(word.begin(), word.end(), result.started).ec != std::errc()) return std::nullopt;
         }
         stat.remove_prefix(word.size());
     }
