@@ -19,6 +19,9 @@ namespace {
 // Node a has the address, node b would take it.
 void begin(Node& a, Node& b, const std::vector<std::string>& keepalived) {
     a.network().join(b.network(), "192.0.2.1/24", "192.0.2.2/24");
+    const auto verdict = a.judged_by(keepalived);
+    CAPTURE(verdict.errors + verdict.out);
+    REQUIRE(verdict.exit_code == 0);
     a.daemon().start();
     b.daemon().start();
     a.start_keepalived(keepalived);

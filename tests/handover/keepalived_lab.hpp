@@ -38,12 +38,14 @@ inline std::string why_no_networks() {
     return {};
 }
 
-// A network with nothing in it, an empty /run, and a shell that waits for what to do.
+// A network with nothing in it, an empty /run, and a shell that waits for what to do. Its processes have numbers of
+// their own so that they end with it, but see /proc as it is outside: there the daemon is, and health looks whether it
+// lives.
 class Network {
 public:
     Network()
         : holder_(
-              {"unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "/bin/sh", "-c",
+              {"unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c",
                "mount -t tmpfs none /run && ip link set lo up && echo up && read -r command && eval \"$command\""}) {
         if (holder_.read_line() != "up") throw std::runtime_error("a network does not come up");
     }
@@ -117,6 +119,14 @@ public:
         for (const auto& word : keepalived)
             command += "'" + word + "' ";
         network_.run(command + "-n -l -D -P -G -f '" + config_ + "' -p /run/pid -r /run/vrrp >'" + log_ + "' 2>&1");
+    }
+
+    // What keepalived itself says to the sample.
+    [[nodiscard]] Answer judged_by(std::vector<std::string> keepalived) const {
+        for (const auto& word : {std::string("-t"), std::string("-f"), config_})
+            keepalived.push_back(word);
+        keepalived.insert(keepalived.begin(), {"nsenter", "--net=" + network_.path()});
+        return run(keepalived);
     }
 
     // The next state that keepalived tells of.
