@@ -26,8 +26,8 @@ alert() { # INFO|WARN|ERR TEXT
     ask 3 clplogcmd -m "${text:0:400}" -l "$1"
 }
 
-# Runs a command; its output is in $answer, its exit code is returned, 124 when it did not end in time. `timeout` alone
-# would wait for a process that SIGKILL can't end, and so would $(…): nothing here waits for anything but time.
+# Runs a command; its output is in $answer, its exit code is returned, 124 or 137 when it did not end in time. $(…) would
+# wait for whoever still holds the pipe, and SIGKILL does not end everything: nothing here waits for anything but time.
 ask() { # SECONDS COMMAND…
     local limit=$1 code=124 line fd
     local until=$((SECONDS + limit + 2)) size_max=$EVIDENCE_SIZE
@@ -48,6 +48,7 @@ ask() { # SECONDS COMMAND…
     done
     exec {fd}<&-
     while [[ $answer == *$'\n' ]]; do answer=${answer%$'\n'}; done
+    [[ -n $answer ]] || ((code != 124 && code != 137)) || answer="no answer within $limit s"
     return "$code"
 }
 

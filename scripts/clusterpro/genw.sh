@@ -45,7 +45,7 @@ esac
 
 # Cannot tell. A service is not moved because its watcher restarts or is slow for once; but without a watcher nobody
 # would notice its next failure, so this must not last. Whoever can't even count is as blind.
-[[ -n $answer ]] || answer="cannot tell: no answer within $ANSWER_LIMIT s (code $code)"
+[[ $answer == "cannot tell"* ]] || answer="cannot tell: $answer (code $code)"
 count=0
 read -r count 2>/dev/null <"$run/unknown"
 [[ $count =~ ^[0-9]{1,9}$ ]] || count=0

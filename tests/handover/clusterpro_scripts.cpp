@@ -182,7 +182,10 @@ TEST_CASE("CLUSTERPRO: start.sh fails when the service is known to be bad") {
 
 TEST_CASE("CLUSTERPRO: preaction.sh keeps what is known, within its size and number of files") {
     NEEDS_DAEMON();
-    Machine first("node1", Shape::systemd, {.mends = false, .attempts = 0});
+    // Given a group: its members are what can be explained
+    Machine first("node1", Shape::systemd,
+                  {.mends = false, .attempts = 0, .more = "[[group]]\nname = \"mail\"\nmembers = [\"shop\"]"});
+    first.set("NAMES=mail");
     first.set("START_LIMIT=1");
     first.set("EVIDENCE_KEEP=2");
     first.boot();
