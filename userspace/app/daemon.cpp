@@ -46,6 +46,13 @@ Daemon::Daemon(Parts parts)
       waits_(parts_.loop, parts_.spawner, parts_.observer.lifecycle(),
              {.event = [this](const Event& event, Time time) { handle(event, time); },
               .log = [this](const std::string& line) { parts_.store.log(Severity::warning, line); }}),
+      prober_(
+          parts_.loop, parts_.spawner,
+          [this](const Probed& probed) {
+              catch_up(); // who answers was started before
+              handle(probed, monotonic_now());
+          },
+          [this](const std::string& line) { parts_.store.log(Severity::warning, line); }),
       started_(monotonic_now()), turned_(started_), now_(started_), watchdog_(watchdog_interval(), started_) {}
 
 Daemon::~Daemon() = default;
@@ -64,6 +71,7 @@ Result<void> Daemon::open() {
         !watched)
         return watched;
     open_notify_socket();
+    prepare_prober();
     for (const auto& line : waits_.missing()) {
         parts_.store.log(Severity::warning, line);
     }
@@ -86,6 +94,14 @@ void Daemon::open_notify_socket() {
         notify_.reset();
     }
     parts_.store.log(Severity::warning, "WATCHDOG=1 can't be received: " + notify.error().text);
+}
+
+// Some 20 ms that the first restart would wait for otherwise.
+void Daemon::prepare_prober() {
+    const auto asks = [](const RuleSpec& rule) {
+        return rule.restart.possible() && !(rule.ready.tcp.empty() && rule.ready.http.empty());
+    };
+    if (std::ranges::any_of(parts_.spec.rules, asks)) prober_.prepare();
 }
 
 Result<int> Daemon::run() {
@@ -186,8 +202,9 @@ Time Daemon::next_deadline() const {
     const auto scan_due = seen_ && !waits_.under_way() ? std::optional(next_scan()) : std::nullopt;
     Time next = std::max(compare_at_, now_ + (seen_ ? Duration::zero() : retry_comparison));
     next = std::min({next, health_->next_deadline(), watchdog_.next_deadline()});
-    for (const auto& due : {parts_.engine.next_deadline(), commands_.next_deadline(), server_->next_deadline(),
-                            parts_.store.next_deadline(), waits_.next_deadline(), scan_due, seen_status}) {
+    for (const auto& due :
+         {parts_.engine.next_deadline(), commands_.next_deadline(), server_->next_deadline(),
+          parts_.store.next_deadline(), waits_.next_deadline(), prober_.next_deadline(), scan_due, seen_status}) {
         if (due) next = std::min(next, *due);
     }
     return next;
@@ -202,8 +219,10 @@ void Daemon::on_timers(Time now) {
     server_->advance(now_);
     parts_.store.advance(now_);
     waits_.advance(now_);
+    prober_.advance(now_);
     // The helpers are replaced when they die, and must not fall to a rule of ours.
-    if (std::vector helpers{own_pid(), parts_.spawner.pid(), parts_.store.scribe_pid(), waits_.examiner_pid()};
+    if (std::vector helpers{own_pid(), parts_.spawner.pid(), parts_.store.scribe_pid(), waits_.examiner_pid(),
+                            prober_.pid()};
         helpers != own_pids_) {
         parts_.engine.set_own_pids(helpers);
         own_pids_ = std::move(helpers);

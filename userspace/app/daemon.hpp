@@ -7,6 +7,7 @@
 #include "app/health_page.hpp"
 #include "app/latency.hpp"
 #include "app/observer.hpp"
+#include "app/prober.hpp"
 #include "app/store.hpp"
 #include "app/wait_observer.hpp"
 #include "app/watchdog.hpp"
@@ -63,6 +64,7 @@ private:
     void on_signals();
     void on_timers(Time now);
     void open_notify_socket();
+    void prepare_prober();
     [[nodiscard]] Time next_scan() const;
     void scan();
     void handle(const Event& event, Time time);
@@ -104,6 +106,7 @@ private:
     Commands commands_;
     std::unique_ptr<Server> server_;
     WaitObserver waits_;
+    Prober prober_;
     std::optional<NotifySocket> notify_;
     Time scan_at_{};                              // the next regular wait scan
     Time sockets_at_{};                           // the first of them that looks at the sockets too

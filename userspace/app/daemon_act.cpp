@@ -39,7 +39,7 @@ void Daemon::act(const AdoptCommand& adopt) {
 }
 
 void Daemon::act(const Probe& probe) {
-    handle(Probed{.id = probe.id, .error = "there is no prober yet"}, now_);
+    prober_.ask(probe);
 }
 
 void Daemon::act(const Signal& signal) {

@@ -91,6 +91,7 @@ Response Daemon::reload() {
     if (parts_.spec.daemon.reconcile != spec->daemon.reconcile) changes.emplace_back("~ daemon.reconcile");
     if (parts_.spec.daemon.scan != spec->daemon.scan) changes.emplace_back("~ daemon.scan");
     parts_.spec.rules = std::move(spec->rules);
+    prepare_prober();
     parts_.spec.groups = std::move(spec->groups);
     parts_.spec.daemon.reconcile = spec->daemon.reconcile;
     parts_.spec.daemon.scan = spec->daemon.scan;

@@ -4,6 +4,7 @@
 #include "app/examiner.hpp"
 #include "app/explain.hpp"
 #include "app/match.hpp"
+#include "app/prober.hpp"
 #include "app/record.hpp"
 #include "app/run.hpp"
 #include "cli/command_line.hpp"
@@ -74,6 +75,7 @@ int cli_main(int argc, char** argv) {
         // The daemon starts these of itself: they are no verbs, and nobody needs to know.
         if (argc > 1 && std::string_view{argv[1]} == "scribe") return scribe_main(argc, argv);
         if (argc > 1 && std::string_view{argv[1]} == "examiner") return examiner_main();
+        if (argc > 1 && std::string_view{argv[1]} == "prober") return prober_main();
         Options options;
         if (const auto over = parse_command_line(argc, argv, options, std::cout, std::cerr)) return *over;
         const int exit_code = dispatch(options);
