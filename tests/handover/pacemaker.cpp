@@ -40,20 +40,24 @@ public:
         one().await("crm_mon -1", says("Online: [ node1 node2 ]"), after(2 * patience));
     }
 
-    // The resource of a file of scripts/pacemaker, which prefers node1 here and is asked so often.
-    void create(const std::string& file, const std::string& resource, const std::string& interval) {
+    // The resource of a file of scripts/pacemaker, asked so often, as the last of a group that prefers node1.
+    void create(const std::string& file, const std::string& interval) {
         std::ifstream in(NEZUBAN_SOURCE_DIR "/scripts/pacemaker/" + file);
         std::string xml{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
         const std::string usual = "interval=\"10s\"";
         xml.replace(xml.find(usual), usual.size(), "interval=\"" + interval + "\"");
-        one().dir().write(file, "<configuration><resources>" + xml
-                                    + "</resources><constraints><rsc_location id=\"prefer\" rsc=\"" + resource
-                                    + "\" node=\"node1\" score=\"50\"/></constraints></configuration>");
+        one().dir().write(file, "<configuration><resources><group id=\"mail\">"
+                                "<primitive id=\"address\" class=\"ocf\" provider=\"pacemaker\" type=\"Dummy\"/>"
+                                    + xml
+                                    + "</group></resources><constraints><rsc_location id=\"prefer\" rsc=\"mail\" "
+                                      "node=\"node1\" score=\"50\"/></constraints></configuration>");
         one().must("cibadmin --modify --allow-create --xml-file " + one().dir() / file);
     }
 
+    // Returns when all of the group runs there.
     void await_on(const std::string& resource, const std::string& node) {
-        one().await("crm_mon -1", says(resource + "\t(ocf:nezuban:nezuban):\t Started " + node), after(2 * patience));
+        for (const auto& member : {std::string{"address\t(ocf:pacemaker:Dummy)"}, resource + "\t(ocf:nezuban:nezuban)"})
+            one().await("crm_mon -1", says(member + ":\t Started " + node), after(2 * patience));
     }
     long fail_count(const std::string& resource, const std::string& node) {
         const auto said = one().must("crm_failcount -G -r " + resource + " -N " + node);
@@ -126,7 +130,7 @@ TEST_CASE("Pacemaker leaves the daemon where it mends, moves it when its budget 
     NEEDS_PACKAGES(folder);
     Cluster cluster(folder);
     cluster.start();
-    cluster.create("managed.xml", "nezuban", "1s");
+    cluster.create("managed.xml", "1s");
     cluster.await_on("nezuban", "node1");
 
     cluster.kill_service(0);
@@ -161,7 +165,7 @@ TEST_CASE("Pacemaker moves the watch as soon as it is told: paused on one node, 
         run_like_systemd(cluster.at(i));
     }
     cluster.start();
-    cluster.create("external.xml", "nezuban-watch", "10min");
+    cluster.create("external.xml", "10min");
     cluster.await_on("nezuban-watch", "node1");
     CHECK(cluster.one().must("nezuban status scanner").find("scanner  ok") != std::string::npos);
     CHECK(cluster.two().must("nezuban status scanner").find("scanner  paused") != std::string::npos);
@@ -174,7 +178,8 @@ TEST_CASE("Pacemaker moves the watch as soon as it is told: paused on one node, 
 
     cluster.spend_budget(0);
     cluster.await_on("nezuban-watch", "node2"); // long before anybody asks for its health again
-    CHECK(cluster.fail_count("nezuban-watch", "node1") == 1);
+    CHECK(cluster.fail_count("nezuban-watch", "node1")
+          >= 1); // a failure told from a node that isn't the DC may count twice
     CHECK(cluster.one().must("nezuban status scanner").find("scanner  paused") != std::string::npos);
     CHECK(cluster.two().must("nezuban status scanner").find("scanner  ok") != std::string::npos);
 

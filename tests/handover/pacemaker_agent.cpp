@@ -112,7 +112,8 @@ TEST_CASE("the daemon as a resource starts well, is stopped for good, and may be
     CHECK(stage.agent("stop") == ok);
 
     CHECK_MESSAGE(stage.agent("start") == ok, stage.said);
-    CHECK_MESSAGE(stage.nezuban("status").find("scanner  ok") != std::string::npos, "started means well");
+    const auto status = stage.nezuban("status");
+    CHECK_MESSAGE(status.find("scanner  ok") != std::string::npos, status); // started means well
     CHECK(stage.monitor() == ok);
     CHECK(stage.agent("status") == ok);
     CHECK(stage.agent("monitor", {}, "OCF_CHECK_LEVEL=10") == ok);
@@ -289,6 +290,10 @@ TEST_CASE("what is wrong with the parameters is told by the code that Pacemaker 
     CHECK(stage.agent("start", {{"config", stage.node().dir() / "wrong.toml"}}) == bad_arguments);
     CHECK_MESSAGE(stage.said.find("wrong.toml:2:") != std::string::npos, stage.said);
     CHECK(stage.agent("start", {{"names", "scaner"}}) == bad_arguments);
+    CHECK(stage.agent("stop") == ok);
+    // Where the kernel's pids mean nothing, nezuban doesn't run.
+    CHECK(stage.agent("start", {}, "unshare --pid --fork --mount-proc") == not_installed);
+    CHECK_MESSAGE(stage.said.find("nezuban run ended with 4") != std::string::npos, stage.said);
     CHECK(stage.agent("stop") == ok);
     CHECK(stage.agent("promote") == 3);
 }
