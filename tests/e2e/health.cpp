@@ -228,7 +228,8 @@ TEST_CASE("whoever asks while the daemon takes a thousand rules is answered ever
     daemon.start();
     std::string many;
     for (int i = 0; i < 1000; ++i)
-        many += rule(name + std::to_string(i), "count.min = 0");
+        many +=
+            "[[process]]\nname = \"" + name + std::to_string(i) + "\"\nmatch.comm = \"" + name + "\"\ncount.min = 0\n";
     daemon.configure(many);
 
     daemon.child().signal(SIGHUP);
