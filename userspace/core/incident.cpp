@@ -21,6 +21,7 @@ constexpr std::array rows{
     Row{Happening::recovered, "recovered", Severity::info},
     Row{Happening::restart, "restart", Severity::warning},
     Row{Happening::restart_failed, "restart_failed", Severity::error},
+    Row{Happening::restart_resumed, "restart_resumed", Severity::warning},
     Row{Happening::escalated, "escalated", Severity::error},
     Row{Happening::stopped_excess, "stopped_excess", Severity::warning},
     Row{Happening::lost_events, "lost_events", Severity::warning},

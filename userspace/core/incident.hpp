@@ -21,6 +21,7 @@ enum class Happening {
     recovered,
     restart,
     restart_failed,
+    restart_resumed, // by a daemon that follows one which was ended in the middle of it
     escalated,
     stopped_excess,
     lost_events,

@@ -31,7 +31,8 @@ RuleMemory Watch::memory() const {
                                  .by_hand = plan_.by_hand,
                                  .consequence = plan_.consequence,
                                  .started = plan_.phase >= Plan::Phase::starting,
-                                 .token = plan_.token};
+                                 .token = plan_.token,
+                                 .command = {.pid = plan_.command_pid}};
     return memory;
 }
 
@@ -54,7 +55,8 @@ void Watch::resume_plan(Turn& turn) {
              .token = memory.token,
              .attempt = memory.attempt,
              .began = turn.now};
-    auto told = incident(Happening::restart, "goes on where the daemon before us was ended: " + memory.reason, turn);
+    auto told = incident(Happening::restart_resumed, "the daemon before us was ended in the middle of it: " + memory.reason,
+                         turn);
     told.attempt = plan_.attempt;
     told.count = total();
     report(std::move(told), turn);

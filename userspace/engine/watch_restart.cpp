@@ -88,6 +88,7 @@ void Watch::make_way(Turn& turn) {
 
 void Watch::run_step(const Argv& argv, const std::string& what, Turn& turn) {
     plan_.token = next_token(turn);
+    plan_.command_pid = 0;
     remember(turn); // first: whoever follows us has to know of a command that may have been started
     auto why = incident(Happening::restart, plan_.reason, turn);
     why.attempt = plan_.attempt;
@@ -99,7 +100,6 @@ void Watch::run_step(const Argv& argv, const std::string& what, Turn& turn) {
 
 void Watch::start(Turn& turn) {
     plan_.phase = Plan::Phase::starting;
-    plan_.command_pid = 0;
     const bool one = !spec_.restart.command.empty();
     run_step(one ? spec_.restart.command : spec_.restart.start, one ? "restart" : "start", turn);
 }
@@ -107,6 +107,7 @@ void Watch::start(Turn& turn) {
 void Watch::command_started(const CommandStarted& started, Turn& turn) {
     if (started.id != plan_.command) return;
     plan_.command_pid = started.pid;
+    remember(turn); // by its pid it is found again more surely than by the token, which its children have as well
     // Its exec may have been told before its pid was.
     if (plan_.phase == Plan::Phase::starting && has(started.pid)) adopt(turn);
 }

@@ -79,6 +79,7 @@ void Watch::name_root_cause(Incident& incident, const Turn& turn) const {
     case Happening::over:
     case Happening::restart:
     case Happening::restart_failed:
+    case Happening::restart_resumed:
     case Happening::escalated:
     case Happening::recovered: break;
     default: return;
