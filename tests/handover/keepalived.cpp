@@ -7,12 +7,11 @@
 using namespace nezuban::test;
 using namespace nezuban::test::node;
 
-#define NEEDS_KEEPALIVED(command)                                                                                      \
+#define NEEDS_KEEPALIVED()                                                                                             \
     NEEDS_DAEMON();                                                                                                    \
     if (const auto reason = why_no_networks(); !reason.empty()) SKIP(reason);                                          \
-    std::string reason_of_##command;                                                                                   \
-    const auto command = keepalived(reason_of_##command);                                                              \
-    if (command.empty()) SKIP(reason_of_##command)
+    const auto keepalived = find_keepalived();                                                                         \
+    if (keepalived.command.empty()) SKIP(keepalived.why_none)
 
 namespace {
 
@@ -38,7 +37,7 @@ void begin(Node& a, Node& b, const std::vector<std::string>& keepalived) {
 } // namespace
 
 TEST_CASE("the address stays while nezuban mends the service, and moves when the restarts are spent") {
-    NEEDS_KEEPALIVED(command_line);
+    NEEDS_KEEPALIVED();
     // Given two nodes, whose services may be restarted once, when the test says go
     const TempDir dir;
     const Leash leash(dir.file("leash"));
@@ -56,7 +55,7 @@ TEST_CASE("the address stays while nezuban mends the service, and moves when the
     auto service_b = start_program("nzidle", {"--name", name_b});
     Node a(dir, name_a, 110, keys(name_a));
     Node b(dir, name_b, 100, keys(name_b));
-    begin(a, b, command_line);
+    begin(a, b, keepalived.command);
     Events events(a.daemon());
 
     // when the service of the node with the address dies
@@ -100,11 +99,11 @@ TEST_CASE("the address stays while nezuban mends the service, and moves when the
 }
 
 TEST_CASE("the address moves when the daemon hangs") {
-    NEEDS_KEEPALIVED(command_line);
+    NEEDS_KEEPALIVED();
     const TempDir dir;
     Node a(dir, fresh_name(), 110, "count.min = 0");
     Node b(dir, fresh_name(), 100, "count.min = 0");
-    begin(a, b, command_line);
+    begin(a, b, keepalived.command);
 
     a.daemon().child().signal(SIGSTOP);
 

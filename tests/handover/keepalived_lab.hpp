@@ -13,20 +13,20 @@ namespace nezuban::test::node {
 
 inline const std::string shared_address = "192.0.2.100"; // as in scripts/keepalived/keepalived.conf
 
-// The command line of keepalived; empty, with the reason in why, when there is none to be had.
-inline std::vector<std::string> keepalived(std::string& why) {
-    const auto answer =
-        run({source("tests/handover/keepalived-fetch"), build_dir().parent_path() / "lab" / "keepalived"}, {},
-            after(std::chrono::seconds{150}));
-    if (answer.exit_code != 0) {
-        why = "no keepalived: " + answer.errors;
-        return {};
-    }
-    std::vector<std::string> words;
+struct Keepalived {
+    std::vector<std::string> command; // empty: there is none to be had
+    std::string why_none;
+};
+
+inline Keepalived find_keepalived() {
+    const auto folder = build_dir().parent_path() / "lab" / "keepalived";
+    const auto answer = run({source("tests/handover/keepalived-fetch"), folder}, {}, after(std::chrono::seconds{150}));
+    if (answer.exit_code != 0) return {.command = {}, .why_none = "no keepalived: " + answer.errors};
+    Keepalived found;
     std::string word;
     for (std::istringstream line(answer.out); line >> word;)
-        words.push_back(word);
-    return words;
+        found.command.push_back(word);
+    return found;
 }
 
 // Empty when networks of one's own can be made.
