@@ -96,7 +96,7 @@ void Daemon::open_notify_socket() {
     parts_.store.log(Severity::warning, "WATCHDOG=1 can't be received: " + notify.error().text);
 }
 
-// Some 20 ms that the first restart would wait for otherwise.
+// Tens of milliseconds that the first restart would wait for otherwise.
 void Daemon::prepare_prober() {
     const auto asks = [](const RuleSpec& rule) {
         return rule.restart.possible() && !(rule.ready.tcp.empty() && rule.ready.http.empty());

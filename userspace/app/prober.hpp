@@ -31,7 +31,7 @@ public:
     Prober(Prober&&) = delete;
     Prober& operator=(Prober&&) = delete;
 
-    // Starts the process ahead of the first question, which else waits some 20 ms for that.
+    // Starts the process ahead of the first question, which else waits tens of milliseconds for that.
     void prepare();
     // Any number at once (thousands are refused, by an answer). Answered at the latest 1 s after the probe's time-out.
     void ask(const Probe& probe);
