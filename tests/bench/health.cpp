@@ -6,6 +6,7 @@
 #include "engine/engine.hpp"
 #include "host.hpp"
 #include "io/clock.hpp"
+#include "io/own_process.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -99,83 +100,104 @@ private:
     bool made_ = false;
 };
 
-// One run of the verb, in milliseconds from before the fork until it has been waited for.
-double ask_once(const test::Daemon& daemon, int expected) {
-    const auto binary = test::nezuban_binary();
-    const auto socket = daemon.socket();
+// From before the fork until it has been waited for, in milliseconds.
+double run_once(std::vector<std::string> words, int expected) {
+    std::vector<char*> argv;
+    for (auto& word : words)
+        argv.push_back(word.data());
+    argv.push_back(nullptr);
     const auto begin = bench::monotonic_ns();
     const auto pid = ::vfork();
     if (pid == 0) {
         const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
         ::dup2(null, STDOUT_FILENO);
-        ::execl(binary.c_str(), "nezuban", "health", "--socket", socket.c_str(), nullptr);
+        ::execv(argv[0], argv.data());
         ::_exit(127);
     }
     int status = 0;
     ::waitpid(pid, &status, 0);
     const auto span = bench::ms_since(begin);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != expected)
-        throw std::runtime_error(fmt::format("health ended with {} instead of {}", WEXITSTATUS(status), expected));
+        throw std::runtime_error(fmt::format("{} ended with {}", words[0], WEXITSTATUS(status)));
     return span;
 }
 
-void tell(const bench::Series& series) {
-    bench::print(series);
-    bench::print_bar(
-        "health, " + series.name() + ": fork → exit, the longest", series.max(), "ms",
-        fmt::format("median {:.3g}, p99 {:.3g} ms, n = {}", series.median(), series.quantile(0.99), series.size()),
-        second_ms);
+double ask_once(const test::Daemon& daemon, int expected) {
+    return run_once({test::nezuban_binary(), "health", "--socket", daemon.socket()}, expected);
 }
 
-void ask_many(const test::Daemon& daemon, bench::Series& series, int times = rounds) {
-    for (int round = 0; round < times; ++round)
-        series.add(ask_once(daemon, 0));
+// The verb, and in turns with it the smallest program there is, statically linked: what whoever asks can't be spared.
+struct Pair {
+    explicit Pair(const std::string& where) : health(where, "ms"), nothing("  a program that does nothing", "ms") {}
+
+    bench::Series health;
+    bench::Series nothing;
+
+    void ask(const test::Daemon& daemon, int expected = 0) {
+        health.add(ask_once(daemon, expected));
+        nothing.add(run_once({test::program("nztrue")}, 0));
+    }
+    void ask_many(const test::Daemon& daemon, int times = rounds, int expected = 0) {
+        for (int round = 0; round < times; ++round)
+            ask(daemon, expected);
+    }
+    void tell() const {
+        bench::print(health);
+        bench::print(nothing);
+        bench::print_bar(
+            "health, " + health.name() + ": fork → exit, the longest", health.max(), "ms",
+            fmt::format("median {:.3g}, p99 {:.3g} ms; a program that does nothing {:.3g}, {:.3g}, longest "
+                        "{:.3g} ms; n = {}",
+                        health.median(), health.quantile(0.99), nothing.median(), nothing.quantile(0.99), nothing.max(),
+                        health.size()),
+            second_ms);
+    }
+};
+
+Pair quiet(const test::Daemon& daemon) {
+    Pair pair("quiet machine");
+    pair.ask_many(daemon);
+    return pair;
 }
 
-bench::Series quiet(const test::Daemon& daemon) {
-    bench::Series series("quiet machine", "ms");
-    ask_many(daemon, series);
-    return series;
-}
-
-bench::Series busy(const test::Daemon& daemon) {
-    bench::Series series("two busy loops a processor", "ms");
+Pair busy(const test::Daemon& daemon) {
+    Pair pair("two busy loops a processor");
     Company company;
     for (long i = 0; i < 2 * ::sysconf(_SC_NPROCESSORS_ONLN); ++i)
         company.add([] {
             for (;;)
                 (void)bench::monotonic_ns();
         });
-    ask_many(daemon, series);
-    return series;
+    pair.ask_many(daemon);
+    return pair;
 }
 
 // While 20,000 are being forked, and among them when they are there.
-void storm(const test::Daemon& daemon, std::vector<bench::Series>& all) {
-    bench::Series forking("20,000 being forked", "ms");
-    bench::Series alive("20,000 alive", "ms");
+void storm(const test::Daemon& daemon, std::vector<Pair>& all) {
+    Pair forking("20,000 being forked");
+    Pair alive("20,000 alive");
     auto storm = test::start_program("nzstorm", {"20000", "--name", "nzb-storm", "--wait"});
     storm.send("go");
     const auto deadline = bench::monotonic_ns() + 60'000'000'000LL;
     while (bench::monotonic_ns() < deadline) {
         const auto count = bench::status(daemon)["daemon"]["processes"].get<long>();
         if (count >= 20'000) break;
-        forking.add(ask_once(daemon, 0));
+        forking.ask(daemon);
     }
-    ask_many(daemon, alive, rounds / 2);
+    alive.ask_many(daemon, rounds / 2);
     all.push_back(std::move(forking));
     all.push_back(std::move(alive));
 }
 
 // In a cgroup that reclaims all the time: one reads a file four times as large, one keeps most of the memory. We are in
 // it ourselves meanwhile, and so is the verb.
-bench::Series pressed(const test::Daemon& daemon, const test::TempDir& disk) {
-    bench::Series series("in a memory cgroup that reclaims", "ms");
+Pair pressed(const test::Daemon& daemon, const test::TempDir& disk) {
+    Pair pair("in a memory cgroup that reclaims");
     constexpr long limit = 64L << 20;
     const MemoryGroup group(limit);
     if (!group.made()) {
         fmt::print("skipped: no memory cgroup of our own can be made (version 1 is looked for)\n");
-        return series;
+        return pair;
     }
     const auto file = disk.write("large", std::string(4 * limit, 'x'));
     const int written = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
@@ -211,26 +233,27 @@ bench::Series pressed(const test::Daemon& daemon, const test::TempDir& disk) {
         if (!group.join()) ::_exit(1);
         std::ofstream out(results);
         for (int round = 0; round < rounds; ++round)
-            out << ask_once(daemon, 0) << '\n';
+            out << ask_once(daemon, 0) << ' ' << run_once({test::program("nztrue")}, 0) << '\n';
         out.close();
         ::_exit(0);
     }
     int status = 0;
     ::waitpid(pid, &status, 0);
     std::ifstream in(results);
-    for (double span = 0; in >> span;)
-        series.add(span);
+    for (double health = 0, nothing = 0; in >> health >> nothing;) {
+        pair.health.add(health);
+        pair.nothing.add(nothing);
+    }
     fmt::print("the limit of {} MiB was hit {} times\n", limit >> 20, group.failures());
-    return series;
+    return pair;
 }
 
-bench::Series stopped(test::Daemon& daemon) {
-    bench::Series series("the daemon is stopped", "ms");
+Pair stopped(test::Daemon& daemon) {
+    Pair pair("the daemon is stopped");
     daemon.child().signal(SIGSTOP);
-    for (int round = 0; round < rounds / 4; ++round)
-        series.add(ask_once(daemon, 2));
+    pair.ask_many(daemon, rounds / 4, 2);
     daemon.child().signal(SIGCONT);
-    return series;
+    return pair;
 }
 
 // The wall time of an event of the history, in the clock of monotonic_ns.
@@ -274,6 +297,7 @@ void escalate(const std::string& others, const std::string& action, bench::Serie
         const auto seen = look_at_health(page);
         if (seen && !seen->view.rules.empty() && seen->view.rules.front().failed) failed_at = bench::monotonic_ns();
         if (!seen && seen.error().number == ESRCH) break; // it has ended before we looked
+        ::usleep(50);
     }
     if (!action.empty()) {
         if (!test::wait_readable(daemon.child().pidfd(), test::after())) throw std::runtime_error("it did not end");
@@ -342,7 +366,7 @@ void run() {
     if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
     publishing();
     bench::print_title("nezuban health: fork -> exit");
-    std::vector<bench::Series> all;
+    std::vector<Pair> all;
     {
         test::Daemon daemon(configuration());
         daemon.start();
@@ -354,9 +378,10 @@ void run() {
         ::setenv("TMPDIR", "/dev/shm", 1);
         all.push_back(stopped(daemon));
     }
-    for (const auto& series : all)
-        if (series.size() > 0) tell(series);
+    for (const auto& pair : all)
+        if (pair.health.size() > 0) pair.tell();
     bench::print_title("a rule is given up");
+    run_ahead(); // it is the daemon that is measured here, not how long we wait for a processor to see it
     escalations();
 }
 
