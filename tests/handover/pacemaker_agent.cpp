@@ -49,7 +49,7 @@ public:
         return node_.run(nezuban_binary() + " " + verb + " -c " + node_.dir() / "nezuban.toml").text;
     }
     void await(const std::string& verb, const std::string& text) {
-        node_.await(nezuban_binary() + " " + verb + " -c " + node_.dir() / "nezuban.toml", says(text));
+        node_.await(nezuban_binary() + " -c " + node_.dir() / "nezuban.toml " + verb, says(text));
     }
     // As systemd would run it, which isn't there.
     void run_daemon() {
@@ -134,7 +134,7 @@ TEST_CASE("a spent budget fails the resource until it is started anew; a restart
     REQUIRE_MESSAGE(stage.agent("start") == ok, stage.said);
 
     stage.kill_service();
-    stage.await("events", "recovered");
+    stage.await("events --rule scanner | grep -c recovered", "2"); // the first one was the start's
     CHECK(stage.monitor() == ok);
 
     stage.spend_budget();

@@ -52,7 +52,7 @@ std::string Node::must(const std::string& line, Deadline deadline) {
 
 std::string Node::await(const std::string& line, const std::function<bool(const Said&)>& wanted, Deadline deadline) {
     for (;;) {
-        auto said = run(line, deadline);
+        auto said = run(line);
         if (wanted(said)) return said.text;
         if (Clock::now() > deadline) throw std::runtime_error("it did not become so: " + line + ": " + said.text);
         ::usleep(50'000); // nobody tells when a cluster has done what it does
