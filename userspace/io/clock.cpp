@@ -18,6 +18,10 @@ Time monotonic_now() {
     return Time(read(CLOCK_MONOTONIC));
 }
 
+Duration since_boot() {
+    return read(CLOCK_BOOTTIME);
+}
+
 ClockPair clock_pair() {
     return {.monotonic = monotonic_now(), .wall = WallTime(read(CLOCK_REALTIME))};
 }

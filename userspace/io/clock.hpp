@@ -10,4 +10,7 @@ namespace nezuban {
 // Both clocks, as near to the same moment as one call after the other can be.
 [[nodiscard]] ClockPair clock_pair();
 
+// With the time in which the machine was suspended: what /proc counts in.
+[[nodiscard]] Duration since_boot();
+
 } // namespace nezuban

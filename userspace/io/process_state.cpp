@@ -1,7 +1,9 @@
 #include "io/process_state.hpp"
 
+#include "io/clock.hpp"
 #include "io/fd.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -42,6 +44,15 @@ std::optional<ProcessState> read_process_state(std::uint32_t pid) {
     const auto size = ::read(fd.get(), text.data(), text.size());
     if (size <= 0) return std::nullopt;
     return process_state_in({text.data(), static_cast<std::size_t>(size)});
+}
+
+Duration own_age() {
+    const auto self = read_process_state(static_cast<std::uint32_t>(::getpid()));
+    const auto ticks = ::sysconf(_SC_CLK_TCK);
+    if (!self || ticks <= 0) return {};
+    constexpr std::int64_t second = 1'000'000'000;
+    const Duration born{static_cast<std::int64_t>(self->started) * (second / ticks)};
+    return std::max(since_boot() - born, Duration::zero());
 }
 
 } // namespace nezuban

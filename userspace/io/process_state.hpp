@@ -1,6 +1,8 @@
 // Whether a process still is who it was, and able to run.
 #pragma once
 
+#include "core/time.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -18,6 +20,9 @@ struct ProcessState {
 
 // Absent: there is no such process, or /proc doesn't show it to us.
 [[nodiscard]] std::optional<ProcessState> read_process_state(std::uint32_t pid);
+
+// How long ago this process was forked, to a hundredth of a second; zero when that can't be found out.
+[[nodiscard]] Duration own_age();
 
 // Of the text of /proc/PID/stat.
 [[nodiscard]] std::optional<ProcessState> process_state_in(std::string_view stat);

@@ -1,5 +1,6 @@
 #include "io/process_state.hpp"
 
+#include "io/clock.hpp"
 #include "io/own_process.hpp"
 
 #include <csignal>
@@ -36,6 +37,15 @@ TEST_CASE("a child is seen to be stopped, to be a zombie and to be gone") {
     CHECK_FALSE(read_process_state(pid)->alive());
     ::waitpid(child, nullptr, 0);
     CHECK_FALSE(read_process_state(pid).has_value());
+}
+
+TEST_CASE("we are as old as the time since our start, and grow older") {
+    const auto ticks = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+    const auto started = std::chrono::seconds{read_process_state(own_pid())->started / ticks};
+    const auto age = own_age();
+    CHECK(age > Duration::zero());
+    CHECK(age + started <= since_boot());
+    CHECK(own_age() >= age);
 }
 
 TEST_CASE("a name can't pretend to be a state") {
