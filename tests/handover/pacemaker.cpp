@@ -5,11 +5,11 @@
 #include <fstream>
 #include <iterator>
 
-#define NEEDS_PACKAGES(variable)                                                                                       \
+#define NEEDS_PACKAGES()                                                                                               \
     NEEDS_NODE();                                                                                                      \
     std::string why;                                                                                                   \
-    const auto variable = packages(why);                                                                               \
-    if (variable.empty()) SKIP(why)
+    const auto folder = packages(why);                                                                                 \
+    if (folder.empty()) SKIP(why)
 
 namespace nezuban::test::pacemaker {
 
@@ -108,7 +108,7 @@ void run_like_systemd(Node& node) {
 } // namespace
 
 TEST_CASE("ocf-tester finds nothing to say against the agent, in both of its shapes") {
-    NEEDS_PACKAGES(folder);
+    NEEDS_PACKAGES();
     Node node("tester", folder);
     const auto config = node.dir().write("nezuban.toml", scanner(fresh_name(), node.dir() / "broken"));
     node.must("cp " + config + " /etc/nezuban/");
@@ -127,7 +127,7 @@ TEST_CASE("ocf-tester finds nothing to say against the agent, in both of its sha
 
 TEST_CASE("Pacemaker leaves the daemon where it mends, moves it when its budget is spent, and takes it back when "
           "cleaned up") {
-    NEEDS_PACKAGES(folder);
+    NEEDS_PACKAGES();
     Cluster cluster(folder);
     cluster.start();
     cluster.create("managed.xml", "1s");
@@ -158,7 +158,7 @@ TEST_CASE("Pacemaker leaves the daemon where it mends, moves it when its budget 
 }
 
 TEST_CASE("Pacemaker moves the watch as soon as it is told: paused on one node, resumed on the other") {
-    NEEDS_PACKAGES(folder);
+    NEEDS_PACKAGES();
     Cluster cluster(folder, "escalate.action = \"run\"\nescalate.command = [\"/bin/sh\", \"-c\", \"crm_resource --fail "
                             "--resource nezuban-watch --node $(crm_node --name)\"]\n");
     for (int i : {0, 1}) {

@@ -60,7 +60,7 @@ std::string Node::await(const std::string& line, const std::function<bool(const 
 }
 
 std::string packages(std::string& why) {
-    const auto folder = (build_dir().parent_path() / "lab" / "pacemaker").string();
+    auto folder = (build_dir().parent_path() / "lab" / "pacemaker").string();
     Child child({source + "/tests/handover/lab/pacemaker-get", folder});
     const auto said = child.read_rest(after(std::chrono::minutes{3}));
     if (child.wait().exit_code == 0) return folder;
