@@ -57,8 +57,10 @@ std::vector<std::string> find_commands(std::vector<RuleMemory>& memories) {
 
     std::vector<std::string> untold;
     const auto search = find_running_commands(wanted, patience);
-    for (std::size_t i = 0; i < plans.size(); ++i)
+    for (std::size_t i = 0; i < plans.size(); ++i) {
         plans[i]->command = search.found[i];
+        plans[i]->ended = wanted[i].known.pid != 0 && search.found[i].pid == 0;
+    }
     if (!search.unread.empty()) {
         const auto some = std::span(search.unread).first(std::min(named, search.unread.size()));
         untold.push_back(fmt::format(

@@ -21,6 +21,7 @@ struct PlanMemory {
     bool started = false;     // its start command had been asked for ...
     std::string token;        // ... with this as NEZUBAN_RUN in its environment; empty: no command was under way
     Identity command;         // whoever still carries that token and is a command of ours; pid 0: nobody
+    bool ended = false;       // nobody any more: it is known to have begun. Found out at start, never stored
 
     friend bool operator==(const PlanMemory&, const PlanMemory&) = default;
 };

@@ -213,6 +213,10 @@ bool Kinship::waits_in_vain(const Watch& watch) const {
     return false;
 }
 
+bool Kinship::requires_it(const Watch& watch, const Watch& other) const {
+    return contains(kin(watch).below, &other);
+}
+
 const Fall* Kinship::cause_of(const Watch& watch) const {
     const auto& own = kin(watch);
     if (own.group == nullptr) return nullptr;

@@ -41,6 +41,8 @@ public:
     [[nodiscard]] std::vector<const Watch*> unmet(const Watch& watch) const;
     // It waits for something that nothing will bring back.
     [[nodiscard]] bool waits_in_vain(const Watch& watch) const;
+    // Directly or not.
+    [[nodiscard]] bool requires_it(const Watch& watch, const Watch& other) const;
     // The fall that its own came of: the earliest of those that it requires, directly or not. Null: its own cause.
     [[nodiscard]] const Fall* cause_of(const Watch& watch) const;
     [[nodiscard]] std::size_t depth(const Watch& watch) const;

@@ -178,6 +178,7 @@ private:
         bool consequence = false; // of another one's: that one pays for it
         bool pulled = false;      // it did not fall, or may have come back too early: it is restarted in any case
         bool waited = false;      // for others, since it was stopped
+        bool unsure = false;      // whether its start was ever begun by the daemon before us
         bool owed = false;        // the attempt that failed had to be made although it ran
         std::string token;        // of its last command
         std::uint32_t attempt = 0;
@@ -285,6 +286,7 @@ private:
     bool again_ = false;                      // all of them once more, in this turn
     bool awaiting_ = false;                   // the end of a snapshot
     bool judging_ = false;
+    bool judged_ = false; // at least once: its ranges mean something
     Budget budget_;
     Plan plan_;
     std::optional<PlanMemory> resume_; // of the daemon before us, until we can judge

@@ -33,6 +33,7 @@ void Watch::judge(Turn& turn) {
             const auto bucket = buckets_.find(value);
             if (bucket != buckets_.end()) judge(value, bucket->second, turn);
         }
+        judged_ = true;
         react_to_hangs(turn);
         advance_plan(turn);
     } while (again_);
@@ -129,6 +130,10 @@ void Watch::begin_incident(const std::string& value, Bucket& bucket, Turn& turn)
     if (under && last_loss_.empty() && count == 0) reason += "; none has been seen since the watch began";
     bucket.acted = false;
     bucket.reason = reason;
+    // We have stopped it ourselves: the restart says so, and will say what becomes of it.
+    const auto* group = turn.desk.kin.group_of(*this);
+    const bool fallen = group != nullptr && group->fall_of(spec_.name) != nullptr;
+    if (under && !fallen && plan_.phase > Plan::Phase::waiting && plan_.phase < Plan::Phase::settling) return;
 
     auto told = incident(under ? Happening::under : Happening::over, std::move(reason), turn);
     told.count = count;

@@ -13,7 +13,7 @@ void Watch::give_way(const Watch& cause, Turn& turn) {
     if (paused_ || exhausted_ || !judging_ || !spec_.restart.possible()) return;
     switch (plan_.phase) {
     case Plan::Phase::none:
-        if (members_ == 0 && mended()) return; // it isn't there, and need not be
+        if (members_ == 0 && (spec_.count.min == 0 || spec_.count.per)) return; // it isn't there, and need not be
         break;
     case Plan::Phase::waiting: return; // for its own next attempt, which will find everything else in place
     case Plan::Phase::clearing:
@@ -30,7 +30,7 @@ void Watch::give_way(const Watch& cause, Turn& turn) {
     }
     auto reason =
         fmt::format("{} requires {}, which is restarted: {}", spec_.name, cause.spec_.name, cause.plan_.reason);
-    if (std::ranges::find(spec_.required, cause.spec_.name) == spec_.required.end())
+    if (!turn.desk.kin.requires_it(*this, cause))
         reason = fmt::format("restarted together with {}: {}", cause.spec_.name, cause.plan_.reason);
     plan_ = {.reason = std::move(reason), .consequence = true, .pulled = true, .began = turn.now};
     if (auto* group = turn.desk.kin.group_of(*this)) group->followed(spec_.name);
@@ -39,12 +39,13 @@ void Watch::give_way(const Watch& cause, Turn& turn) {
 }
 
 bool Watch::up() const {
-    if (!judging_ || !mended() || unready_) return false;
+    if (!judged_ || resume_ || !mended() || unready_) return false;
     if (plan_.phase == Plan::Phase::settling) return plan_.ready;
     return plan_.phase == Plan::Phase::none;
 }
 
 bool Watch::being_stopped() const {
+    if (resume_ && !resume_->started) return true;
     switch (plan_.phase) {
     case Plan::Phase::clearing:
     case Plan::Phase::stopping:
@@ -55,7 +56,7 @@ bool Watch::being_stopped() const {
 }
 
 bool Watch::lost() const {
-    if (up() || !judging_) return false;
+    if (up() || !judged_) return false;
     if (exhausted_) return true;
     if (spec_.restart.possible() || paused_) return false;
     return std::ranges::any_of(buckets_, [](const auto& pair) { return pair.second.judgement.told() == Range::under; });

@@ -55,8 +55,8 @@ void Watch::resume_plan(Turn& turn) {
              .token = memory.token,
              .attempt = memory.attempt,
              .began = turn.now};
-    auto told = incident(Happening::restart_resumed, "the daemon before us was ended in the middle of it: " + memory.reason,
-                         turn);
+    auto told = incident(Happening::restart_resumed,
+                         "the daemon before us was ended in the middle of it: " + memory.reason, turn);
     told.attempt = plan_.attempt;
     told.count = total();
     report(std::move(told), turn);
@@ -68,7 +68,11 @@ void Watch::resume_plan(Turn& turn) {
         plan_.phase = memory.started ? Plan::Phase::starting : Plan::Phase::stopping;
         plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
     } else if (memory.started) {
+        // Asked for, and no more is known: it may have ended, or never have begun.
+        plan_.unsure = memory.command.pid == 0 && !memory.ended;
         settle(turn);
+        // One that runs says nothing about whether it was restarted: once more is better than not at all.
+        if (plan_.unsure && plan_.pulled && !spec_.restart.command.empty()) plan_.phase = Plan::Phase::clearing;
     } else {
         plan_.phase = Plan::Phase::clearing;
         if (!plan_.pulled) make_way(turn);

@@ -81,8 +81,11 @@ void Watch::attempt(Turn& turn) {
 }
 
 void Watch::make_way(Turn& turn) {
-    for (auto* follower : turn.desk.kin.followers(*this)) {
-        follower->give_way(*this, turn);
+    const auto& kin = turn.desk.kin;
+    for (auto* follower : kin.followers(*this)) {
+        // With the policy `all`, the cause takes the whole group along; what came of it takes those along that require
+        // it.
+        if (!plan_.consequence || kin.requires_it(*follower, *this)) follower->give_way(*this, turn);
     }
 }
 
@@ -219,6 +222,9 @@ void Watch::step_settling(Turn& turn) {
     if (!mended()) {
         if (plan_.held_since) {
             attempt_failed("it did not last: " + last_loss_, turn);
+        } else if (turn.now >= plan_.deadline && std::exchange(plan_.unsure, false)) {
+            plan_.phase = Plan::Phase::clearing;
+            make_restless();
         } else if (turn.now >= plan_.deadline) {
             attempt_failed(
                 fmt::format("{} running {} after the command", total(), tell(turn.now - plan_.settling_from)), turn);
