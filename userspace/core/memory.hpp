@@ -18,6 +18,7 @@ struct PlanMemory {
     std::uint32_t attempt = 0;
     bool by_hand = false;
     bool consequence = false; // of another rule's restart: not one of its own attempts
+    bool way_made = false;    // those that follow it have been told to give way
     bool started = false;     // its start command had been asked for ...
     std::string token;        // ... with this as NEZUBAN_RUN in its environment; empty: no command was under way
     Identity command;         // whoever still carries that token and is a command of ours; pid 0: nobody

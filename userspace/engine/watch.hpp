@@ -177,6 +177,7 @@ private:
         bool by_hand = false;
         bool consequence = false; // of another one's: that one pays for it
         bool pulled = false;      // it did not fall, or may have come back too early: it is restarted in any case
+        bool way_made = false;    // those that follow it have been told to give way
         bool waited = false;      // for others, since it was stopped
         bool unsure = false;      // whether its start was ever begun by the daemon before us
         bool owed = false;        // the attempt that failed had to be made although it ran
@@ -238,6 +239,7 @@ private:
     void begin_plan(std::string reason, Turn& turn);
     void attempt(Turn& turn);
     void make_way(Turn& turn);
+    void forget_orphan(Turn& turn);
     void run_step(const Argv& argv, const std::string& what, Turn& turn);
     void start(Turn& turn);
     void adopt(Turn& turn);
@@ -290,7 +292,8 @@ private:
     Budget budget_;
     Plan plan_;
     std::optional<PlanMemory> resume_; // of the daemon before us, until we can judge
-    Identity orphan_;                  // its command, while it runs
+    Identity orphan_;                  // its command, while it runs; nothing is started beside it
+    Time orphan_until_{};              // it must have ended
     Outstanding outstanding_;          // of a plan that was dropped
     bool exhausted_ = false;
     std::string exhausted_reason_;

@@ -10,7 +10,7 @@
 namespace nezuban {
 
 void Watch::give_way(const Watch& cause, Turn& turn) {
-    if (paused_ || exhausted_ || !judging_ || !spec_.restart.possible()) return;
+    if (paused_ || exhausted_ || resume_ || !judging_ || !spec_.restart.possible()) return;
     switch (plan_.phase) {
     case Plan::Phase::none:
         if (members_ == 0 && (spec_.count.min == 0 || spec_.count.per)) return; // it isn't there, and need not be
@@ -50,7 +50,8 @@ bool Watch::being_stopped() const {
     case Plan::Phase::clearing:
     case Plan::Phase::stopping:
     case Plan::Phase::ending: return true;
-    case Plan::Phase::holding: return outstanding_.id != 0; // a start that was broken off may still bring somebody up
+    case Plan::Phase::holding:
+        return outstanding_.id != 0 || orphan_.pid != 0; // a start that was broken off may still bring somebody up
     default: return false;
     }
 }

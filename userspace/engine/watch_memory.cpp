@@ -30,6 +30,7 @@ RuleMemory Watch::memory() const {
                                  .attempt = plan_.attempt,
                                  .by_hand = plan_.by_hand,
                                  .consequence = plan_.consequence,
+                                 .way_made = plan_.way_made,
                                  .started = plan_.phase >= Plan::Phase::starting,
                                  .token = plan_.token,
                                  .command = {.pid = plan_.command_pid}};
@@ -52,6 +53,7 @@ void Watch::resume_plan(Turn& turn) {
              .by_hand = memory.by_hand,
              .consequence = memory.consequence,
              .pulled = memory.consequence,
+             .way_made = memory.way_made,
              .token = memory.token,
              .attempt = memory.attempt,
              .began = turn.now};
@@ -63,10 +65,11 @@ void Watch::resume_plan(Turn& turn) {
     const bool runs = memory.command.pid != 0 && turn.desk.table.find(memory.command) != nullptr;
     if (runs && !(memory.started && has(memory.command.pid))) {
         orphan_ = memory.command;
+        orphan_until_ = turn.now + spec_.restart.timeout + command_slack;
         turn.desk.orphans[orphan_] = this;
         plan_.command_pid = orphan_.pid;
         plan_.phase = memory.started ? Plan::Phase::starting : Plan::Phase::stopping;
-        plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
+        plan_.deadline = orphan_until_;
     } else if (memory.started) {
         // Asked for, and no more is known: it may have ended, or never have begun.
         plan_.unsure = memory.command.pid == 0 && !memory.ended;
@@ -75,9 +78,13 @@ void Watch::resume_plan(Turn& turn) {
         if (plan_.unsure && plan_.pulled && !spec_.restart.command.empty()) plan_.phase = Plan::Phase::clearing;
     } else {
         plan_.phase = Plan::Phase::clearing;
-        if (!plan_.pulled) make_way(turn);
     }
+    if (!memory.started && !plan_.pulled && !plan_.way_made) make_way(turn);
     remember(turn);
+}
+
+void Watch::forget_orphan(Turn& turn) {
+    turn.desk.orphans.erase(std::exchange(orphan_, {}));
 }
 
 void Watch::orphan_ended(Turn& turn) {

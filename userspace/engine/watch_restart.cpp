@@ -77,7 +77,10 @@ void Watch::attempt(Turn& turn) {
     told.count = total();
     report(std::move(told), turn);
     remember(turn);
-    if (!plan_.pulled) make_way(turn);
+    if (!plan_.pulled && !turn.desk.kin.followers(*this).empty()) {
+        make_way(turn);
+        remember(turn);
+    }
 }
 
 void Watch::make_way(Turn& turn) {
@@ -87,6 +90,7 @@ void Watch::make_way(Turn& turn) {
         // it.
         if (!plan_.consequence || kin.requires_it(*follower, *this)) follower->give_way(*this, turn);
     }
+    plan_.way_made = true;
 }
 
 void Watch::run_step(const Argv& argv, const std::string& what, Turn& turn) {
@@ -119,7 +123,7 @@ void Watch::command_started(const CommandStarted& started, Turn& turn) {
 void Watch::adopt(Turn& turn) {
     if (plan_.command != 0) turn.out.emplace_back(AdoptCommand{plan_.command});
     turn.desk.restarts.erase(std::exchange(plan_.command, 0));
-    turn.desk.orphans.erase(std::exchange(orphan_, {}));
+    forget_orphan(turn);
     settle(turn);
 }
 
@@ -184,7 +188,7 @@ bool Watch::step(Turn& turn) {
     case Plan::Phase::starting:
         if (turn.now >= plan_.deadline) {
             turn.desk.restarts.erase(std::exchange(plan_.command, 0));
-            turn.desk.orphans.erase(std::exchange(orphan_, {}));
+            forget_orphan(turn);
             attempt_failed("nothing was heard of the command", turn);
         }
         return false;
@@ -199,7 +203,8 @@ bool Watch::step(Turn& turn) {
 bool Watch::hold(Turn& turn) {
     if (outstanding_.id != 0 && turn.now >= outstanding_.until)
         turn.desk.restarts.erase(std::exchange(outstanding_, {}).id);
-    if (outstanding_.id != 0 || !turn.desk.kin.unmet(*this).empty()) {
+    if (orphan_.pid != 0 && turn.now >= orphan_until_) forget_orphan(turn);
+    if (outstanding_.id != 0 || orphan_.pid != 0 || !turn.desk.kin.unmet(*this).empty()) {
         plan_.waited = true;
         return false;
     }
@@ -253,7 +258,9 @@ std::optional<Time> Watch::plan_deadline() const {
     case Plan::Phase::none:
     case Plan::Phase::clearing: return std::nullopt;
     case Plan::Phase::waiting: return std::max(plan_.deadline, outstanding_.until);
-    case Plan::Phase::holding: return outstanding_.id != 0 ? std::optional(outstanding_.until) : std::nullopt;
+    case Plan::Phase::holding:
+        if (outstanding_.id != 0) return outstanding_.until;
+        return orphan_.pid != 0 ? std::optional(orphan_until_) : std::nullopt;
     default: return plan_.deadline;
     }
 }
@@ -299,7 +306,6 @@ void Watch::recovered(Turn& turn) {
 void Watch::drop_plan(Turn& turn) {
     const bool remembered = plan_.phase > Plan::Phase::waiting;
     stop_asking(turn);
-    turn.desk.orphans.erase(std::exchange(orphan_, {}));
     if (plan_.command != 0) await(outstanding(), turn);
     plan_ = {};
     make_restless();

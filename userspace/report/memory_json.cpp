@@ -53,6 +53,7 @@ Json to_json(const PlanMemory& plan, const std::string& boot) {
               {"attempt", plan.attempt},
               {"by_hand", plan.by_hand},
               {"consequence", plan.consequence},
+              {"way_made", plan.way_made},
               {"started", plan.started},
               {"token", plan.token}};
     if (plan.command.pid != 0) json["command"] = {{"pid", plan.command.pid}, {"start_ns", plan.command.start_ns}};
@@ -66,6 +67,7 @@ std::optional<PlanMemory> plan_in(const Json& json, const std::string& boot) {
                     .attempt = number_in<std::uint32_t>(json.at("attempt")),
                     .by_hand = bool_in(json.at("by_hand")),
                     .consequence = bool_in(json.at("consequence")),
+                    .way_made = bool_in(json.at("way_made")),
                     .started = bool_in(json.at("started")),
                     .token = text_in(json.at("token"))};
     if (const auto command = json.find("command"); command != json.end()) {
