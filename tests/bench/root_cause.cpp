@@ -83,6 +83,7 @@ void run() {
                        fmt::join(blow.victims, " "), named.empty() ? "nobody" : named, blow.first_gap_us);
         }
         five.await_whole();
+        five.drop_marks();
         if (round % between_resets == 0 && five.daemon().ask({"reset", "five"}).exit_code != 0)
             throw std::runtime_error("reset failed");
     }
