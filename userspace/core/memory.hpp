@@ -18,6 +18,7 @@ struct PlanMemory {
     std::uint32_t attempt = 0;
     bool by_hand = false;
     bool consequence = false; // of another rule's restart: not one of its own attempts
+    bool dropped = false;     // nobody goes on with it; but its command may still run
     bool way_made = false;    // those that follow it have been told to give way
     bool started = false;     // its start command had been asked for ...
     std::string token;        // ... with this as NEZUBAN_RUN in its environment; empty: no command was under way
@@ -34,6 +35,7 @@ struct RuleMemory {
     std::uint32_t streak = 0;   // attempts since it was last healthy for `restart.forget`
     bool exhausted = false;     // latched until reset
     std::string exhausted_reason;
+    bool unready = false;       // it runs, but ready.* was not answered well; of an earlier boot: false
     bool paused = false;
     std::optional<Time> paused_until; // absent: until resumed
     std::optional<PlanMemory> plan;   // absent: none; of an earlier boot: none

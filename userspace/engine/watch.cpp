@@ -73,7 +73,7 @@ void Watch::leave(const Process& process, Turn& turn) {
         last_fell_ = turn.now;
     }
     end_findings_of(process.id, turn);
-    remove_from_bucket(process);
+    remove_from_bucket(process, turn);
 }
 
 void Watch::lose(const Process& process, const Cause& cause, Time fell, Turn& turn) {
@@ -86,14 +86,14 @@ void Watch::lose(const Process& process, const Cause& cause, Time fell, Turn& tu
         tell_exit(process, cause, turn);
     }
     end_findings_of(process.id, turn);
-    remove_from_bucket(process);
+    remove_from_bucket(process, turn);
 }
 
-void Watch::remove_from_bucket(const Process& process) {
+void Watch::remove_from_bucket(const Process& process, Turn& turn) {
     const auto value = value_of(process);
     const auto bucket = buckets_.find(value);
     if (bucket == buckets_.end() || !bucket->second.census.remove(process.id)) return;
-    if (--members_ == 0) unready_ = false;
+    if (--members_ == 0 && std::exchange(unready_, false)) remember(turn);
     restless_.insert(value);
     plan_.victims.erase(process.id);
 }

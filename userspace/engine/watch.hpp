@@ -150,6 +150,8 @@ public:
     struct Outstanding {
         CommandId id = 0; // 0: none
         Time until{};     // it must have been heard of
+        std::string token = {};
+        std::uint32_t pid = 0; // once started
     };
     [[nodiscard]] Outstanding outstanding() const;
     void await(Outstanding command, Turn& turn);
@@ -206,7 +208,7 @@ private:
     void hold_down(const std::string& value, Bucket& bucket, Turn& turn);
     void wake_at(const std::string& value, Bucket& bucket, Time time);
     void wake(Time now);
-    void remove_from_bucket(const Process& process);
+    void remove_from_bucket(const Process& process, Turn& turn);
     void forget(Turn& turn);
     void tell_exit(const Process& process, const Cause& cause, Turn& turn);
     bool may_tell(Telling& telling, Turn& turn); // one more in this second; if not it is added to the sum
@@ -240,6 +242,8 @@ private:
     void attempt(Turn& turn);
     void make_way(Turn& turn);
     void forget_orphan(Turn& turn);
+    void end_orphan_in_time(Turn& turn);
+    void wait_for_orphan(const PlanMemory& memory, Turn& turn);
     void run_step(const Argv& argv, const std::string& what, Turn& turn);
     void start(Turn& turn);
     void adopt(Turn& turn);
@@ -293,8 +297,10 @@ private:
     Plan plan_;
     std::optional<PlanMemory> resume_; // of the daemon before us, until we can judge
     Identity orphan_;                  // its command, while it runs; nothing is started beside it
-    Time orphan_until_{};              // it must have ended
-    Outstanding outstanding_;          // of a plan that was dropped
+    std::string orphan_token_;
+    Time orphan_until_{};     // then it is ended
+    int orphan_signal_ = 0;   // what it got for that
+    Outstanding outstanding_; // of a plan that was dropped
     bool exhausted_ = false;
     std::string exhausted_reason_;
     bool paused_ = false;

@@ -35,6 +35,9 @@ void Watch::judge(Turn& turn) {
         }
         judged_ = true;
         react_to_hangs(turn);
+        // Its next attempt waited for its time when the daemon before us was ended, or it was paused.
+        if (unready_ && !mending() && !paused_ && !exhausted_ && spec_.restart.possible())
+            begin_plan("it runs, but was not ready", turn);
         advance_plan(turn);
     } while (again_);
     forget(turn);

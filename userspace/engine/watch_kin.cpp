@@ -10,7 +10,8 @@
 namespace nezuban {
 
 void Watch::give_way(const Watch& cause, Turn& turn) {
-    if (paused_ || exhausted_ || resume_ || !judging_ || !spec_.restart.possible()) return;
+    if (resume_ && judging_) resume_plan(turn);
+    if (paused_ || exhausted_ || !judging_ || !spec_.restart.possible()) return;
     switch (plan_.phase) {
     case Plan::Phase::none:
         if (members_ == 0 && (spec_.count.min == 0 || spec_.count.per)) return; // it isn't there, and need not be
@@ -23,7 +24,10 @@ void Watch::give_way(const Watch& cause, Turn& turn) {
     case Plan::Phase::starting:
         if (plan_.command != 0) {
             turn.out.emplace_back(EndCommand{plan_.command});
-            await({.id = std::exchange(plan_.command, 0), .until = turn.now + command_slack}, turn);
+            auto broken_off = outstanding();
+            broken_off.until = turn.now + command_slack;
+            plan_.command = 0;
+            await(std::move(broken_off), turn);
         }
         break;
     case Plan::Phase::settling: stop_asking(turn); break;

@@ -1,6 +1,7 @@
 // What is remembered of a rule, and how a restart goes on that the daemon before us had begun.
 #include "engine/watch.hpp"
 
+#include <csignal>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,7 +14,9 @@ void Watch::restore(const RuleMemory& memory) {
     exhausted_reason_ = memory.exhausted_reason;
     paused_ = memory.paused;
     if (memory.paused) paused_until_ = memory.paused_until;
-    if (!paused_ && !exhausted_ && spec_.restart.possible()) resume_ = memory.plan;
+    unready_ = memory.unready && spec_.ready.wanted();
+    resume_ = memory.plan;
+    if (resume_ && (paused_ || exhausted_ || !spec_.restart.possible())) resume_->dropped = true;
 }
 
 RuleMemory Watch::memory() const {
@@ -21,6 +24,7 @@ RuleMemory Watch::memory() const {
                       .attempts = {},
                       .exhausted = exhausted_,
                       .exhausted_reason = exhausted_reason_,
+                      .unready = unready_,
                       .paused = paused_,
                       .paused_until = paused_until_};
     budget_.store(memory);
@@ -34,6 +38,11 @@ RuleMemory Watch::memory() const {
                                  .started = plan_.phase >= Plan::Phase::starting,
                                  .token = plan_.token,
                                  .command = {.pid = plan_.command_pid}};
+    else if (outstanding_.id != 0)
+        memory.plan = PlanMemory{
+            .reason = {}, .dropped = true, .token = outstanding_.token, .command = {.pid = outstanding_.pid}};
+    else if (orphan_.pid != 0)
+        memory.plan = PlanMemory{.reason = {}, .dropped = true, .token = orphan_token_, .command = orphan_};
     return memory;
 }
 
@@ -49,6 +58,10 @@ std::string Watch::next_token(const Turn& turn) {
 // it is not our child: whether it has mended the rule is seen by the count.
 void Watch::resume_plan(Turn& turn) {
     const auto memory = *std::exchange(resume_, std::nullopt);
+    if (memory.dropped) {
+        if (memory.command.pid != 0 && turn.desk.table.find(memory.command) != nullptr) wait_for_orphan(memory, turn);
+        return;
+    }
     plan_ = {.reason = memory.reason,
              .by_hand = memory.by_hand,
              .consequence = memory.consequence,
@@ -64,12 +77,9 @@ void Watch::resume_plan(Turn& turn) {
     report(std::move(told), turn);
     const bool runs = memory.command.pid != 0 && turn.desk.table.find(memory.command) != nullptr;
     if (runs && !(memory.started && has(memory.command.pid))) {
-        orphan_ = memory.command;
-        orphan_until_ = turn.now + spec_.restart.timeout + command_slack;
-        turn.desk.orphans[orphan_] = this;
+        wait_for_orphan(memory, turn);
         plan_.command_pid = orphan_.pid;
         plan_.phase = memory.started ? Plan::Phase::starting : Plan::Phase::stopping;
-        plan_.deadline = orphan_until_;
     } else if (memory.started) {
         // Asked for, and no more is known: it may have ended, or never have begun.
         plan_.unsure = memory.command.pid == 0 && !memory.ended;
@@ -81,6 +91,28 @@ void Watch::resume_plan(Turn& turn) {
     }
     if (!memory.started && !plan_.pulled && !plan_.way_made) make_way(turn);
     remember(turn);
+}
+
+void Watch::wait_for_orphan(const PlanMemory& memory, Turn& turn) {
+    orphan_ = memory.command;
+    orphan_token_ = memory.token;
+    orphan_until_ = turn.now + spec_.restart.timeout;
+    orphan_signal_ = 0;
+    turn.desk.orphans[orphan_] = this;
+}
+
+// Nobody else ends it when its time is over. It alone: who belongs to it is not known to us.
+void Watch::end_orphan_in_time(Turn& turn) {
+    constexpr Duration to_obey = 2s;
+    if (orphan_.pid == 0 || turn.now < orphan_until_) return;
+    if (orphan_signal_ == SIGKILL) {
+        forget_orphan(turn);
+        return;
+    }
+    const bool first = orphan_signal_ == 0;
+    orphan_signal_ = first ? SIGTERM : SIGKILL;
+    orphan_until_ = turn.now + (first ? to_obey : command_slack);
+    turn.out.emplace_back(Signal{.id = orphan_, .signal = orphan_signal_});
 }
 
 void Watch::forget_orphan(Turn& turn) {

@@ -186,9 +186,14 @@ bool Watch::step(Turn& turn) {
         return true;
     case Plan::Phase::stopping:
     case Plan::Phase::starting:
+        if (orphan_.pid != 0) {
+            end_orphan_in_time(turn);
+            if (orphan_.pid != 0) return false;
+            attempt_failed("a command of the daemon before us can't be ended", turn);
+            return false;
+        }
         if (turn.now >= plan_.deadline) {
             turn.desk.restarts.erase(std::exchange(plan_.command, 0));
-            forget_orphan(turn);
             attempt_failed("nothing was heard of the command", turn);
         }
         return false;
@@ -203,7 +208,7 @@ bool Watch::step(Turn& turn) {
 bool Watch::hold(Turn& turn) {
     if (outstanding_.id != 0 && turn.now >= outstanding_.until)
         turn.desk.restarts.erase(std::exchange(outstanding_, {}).id);
-    if (orphan_.pid != 0 && turn.now >= orphan_until_) forget_orphan(turn);
+    end_orphan_in_time(turn);
     if (outstanding_.id != 0 || orphan_.pid != 0 || !turn.desk.kin.unmet(*this).empty()) {
         plan_.waited = true;
         return false;
@@ -261,7 +266,7 @@ std::optional<Time> Watch::plan_deadline() const {
     case Plan::Phase::holding:
         if (outstanding_.id != 0) return outstanding_.until;
         return orphan_.pid != 0 ? std::optional(orphan_until_) : std::nullopt;
-    default: return plan_.deadline;
+    default: return orphan_.pid != 0 ? orphan_until_ : plan_.deadline;
     }
 }
 
@@ -313,7 +318,8 @@ void Watch::drop_plan(Turn& turn) {
 }
 
 Watch::Outstanding Watch::outstanding() const {
-    return plan_.command != 0 ? Outstanding{.id = plan_.command, .until = plan_.deadline} : outstanding_;
+    if (plan_.command == 0) return outstanding_;
+    return {.id = plan_.command, .until = plan_.deadline, .token = plan_.token, .pid = plan_.command_pid};
 }
 
 void Watch::await(Outstanding command, Turn& turn) {

@@ -53,6 +53,7 @@ Json to_json(const PlanMemory& plan, const std::string& boot) {
               {"attempt", plan.attempt},
               {"by_hand", plan.by_hand},
               {"consequence", plan.consequence},
+              {"dropped", plan.dropped},
               {"way_made", plan.way_made},
               {"started", plan.started},
               {"token", plan.token}};
@@ -67,6 +68,7 @@ std::optional<PlanMemory> plan_in(const Json& json, const std::string& boot) {
                     .attempt = number_in<std::uint32_t>(json.at("attempt")),
                     .by_hand = bool_in(json.at("by_hand")),
                     .consequence = bool_in(json.at("consequence")),
+                    .dropped = bool_in(json.at("dropped")),
                     .way_made = bool_in(json.at("way_made")),
                     .started = bool_in(json.at("started")),
                     .token = text_in(json.at("token"))};
@@ -109,6 +111,7 @@ StoredMemory to_stored(const RuleMemory& memory, const ClockPair& clocks, const 
     Json json{{"attempts", std::move(attempts)}, {"streak", memory.streak},
               {"exhausted", memory.exhausted},   {"exhausted_reason", memory.exhausted_reason},
               {"paused", memory.paused},         {"paused_until", std::move(until)}};
+    if (memory.unready) json["unready_in"] = boot;
     if (memory.plan) json["plan"] = to_json(*memory.plan, boot);
     stored.json = json.dump(-1, ' ', false, Json::error_handler_t::replace);
     return stored;
@@ -119,7 +122,7 @@ Result<RuleMemory> from_stored(const StoredMemory& stored, const ClockPair& cloc
     const auto json = Json::parse(stored.json, nullptr, false);
     if (!json.is_object()) return fail("the memory of " + stored.rule + " is no JSON object", EINVAL);
     RuleMemory memory{.rule = stored.rule};
-    const std::array<Part, 7> parts{{
+    const std::array<Part, 8> parts{{
         {"attempts",
          [&](const Json& value) {
              std::vector<Time> attempts;
@@ -135,6 +138,7 @@ Result<RuleMemory> from_stored(const StoredMemory& stored, const ClockPair& cloc
          [&](const Json& value) {
              if (!value.is_null()) memory.paused_until = time_in(value, clocks);
          }},
+        {"unready_in", [&](const Json& value) { memory.unready = !boot.empty() && text_in(value) == boot; }},
         {"plan", [&](const Json& value) { memory.plan = plan_in(value, boot); }},
     }};
     take_parts(json, parts, [&](const std::string& what) {
