@@ -23,8 +23,9 @@ RuleSpec by_command(const std::string& name, std::vector<std::string> required) 
     return spec;
 }
 
-Site::Site(std::vector<RuleSpec> rules, StoryOptions options) : story(rules, std::move(options)) {
-    for (const auto& spec : rules) {
+Site::Site(std::vector<RuleSpec> rules, StoryOptions options)
+    : story(rules, options), rules_(std::move(rules)), groups_(std::move(options.groups)) {
+    for (const auto& spec : rules_) {
         habits[spec.name] = {};
     }
 }
@@ -66,6 +67,14 @@ void Site::later(Duration delay, std::function<void()> what) {
 
 void Site::carry_out() {
     while (carried_out_ < story.wanted.size()) {
+        if (carried_out_ == dies_at_) {
+            dies_at_.reset();
+            dead_ = story.deaf = true;
+        }
+        if (dead_) {
+            story.wanted.resize(carried_out_);
+            return;
+        }
         const auto intent = story.wanted[carried_out_++]; // a copy: what comes of it grows the list
         if (on_intent) on_intent(intent);
         std::visit(
@@ -76,36 +85,110 @@ void Site::carry_out() {
     }
 }
 
+void Site::carry_out(const Remember& remember) {
+    memories_[remember.memory.rule] = remember.memory;
+}
+
+void Site::tell_own(unsigned daemon, const Event& event) {
+    if (!dead_ && daemon == daemon_) story.tell(event);
+}
+
 void Site::carry_out(const RunCommand& command) {
     const auto& verb = command.argv.front();
     if (verb != "start" && verb != "stop" && verb != "restart" && verb != "ready") return;
-    const auto name = command.argv.back();
-    running_[command.id] = name;
-    if (verb == "ready") {
-        later(1ms, [this, id = command.id, name] {
-            if (running_.erase(id) != 0) story.command_ends(CommandEnded{.id = id, .exit_code = ready(name) ? 0 : 1});
-        });
-        return;
+    commands_.push_back(std::make_shared<Command>(
+        Command{.id = command.id, .daemon = daemon_, .name = command.argv.back(), .verb = verb}));
+    const auto shared = commands_.back();
+    auto& own = *shared;
+    for (const auto& [key, value] : command.environment) {
+        if (key == "NEZUBAN_RUN") own.token = value;
     }
-    steps.push_back(verb + " " + name);
-    if (verb == "restart" && runs(name)) end(name, {.signal = 15, .known = true});
-    const auto& habit = habits.at(name);
-    later(verb == "stop" ? habit.stop : habit.start, [this, id = command.id, name, verb] {
-        if (running_.erase(id) == 0) return; // broken off
-        const bool fails = verb != "stop" && habits.at(name).fails;
-        if (verb == "stop") {
-            if (runs(name)) end(name, {.known = true});
-        } else if (!fails && !runs(name)) {
-            processes_[name] = story.born(name);
-            up_since_[name] = story.now;
-        }
-        story.command_ends(CommandEnded{.id = id, .exit_code = fails ? 1 : 0});
+    if (commands_live && verb != "ready") {
+        own.process = story.born("sh");
+        tokens_[own.process] = own.token;
+        later(300us, [this, shared] {
+            tell_own(shared->daemon, CommandStarted{.id = shared->id, .pid = shared->process.pid});
+        });
+    }
+    if (commands_live && command.timeout > 0s)
+        later(command.timeout, [this, shared] { break_off(shared, {.signal = 9, .timed_out = true}); });
+    if (verb != "ready") steps.push_back(verb + " " + own.name);
+    if (verb == "restart" && runs(own.name)) end(own.name, {.signal = 15, .known = true});
+    const auto& habit = habits.at(own.name);
+    later(verb == "ready"  ? Duration(1ms)
+          : verb == "stop" ? habit.stop
+                           : habit.start,
+          [this, shared] {
+              if (shared->runs) work(*shared); // else it was broken off
+          });
+}
+
+void Site::work(Command& command) {
+    const auto& name = command.name;
+    const bool fails = command.verb == "ready" ? !ready(name) : command.verb != "stop" && habits.at(name).fails;
+    if (command.verb == "stop") {
+        if (runs(name)) end(name, {.known = true});
+    } else if (command.verb != "ready" && !fails && !runs(name)) {
+        processes_[name] = story.born(name);
+        up_since_[name] = story.now;
+        tokens_[process(name)] = command.token;
+    }
+    finish(command, {.exit_code = fails ? 1 : 0});
+}
+
+void Site::finish(Command& command, CommandEnded ended) {
+    command.runs = false;
+    if (command.process.pid != 0)
+        story.die(command.process, {.exit_code = ended.exit_code, .signal = ended.signal, .known = true});
+    ended.id = command.id;
+    tell_own(command.daemon, ended);
+}
+
+void Site::break_off(const std::shared_ptr<Command>& command, const CommandEnded& ended) {
+    if (!command->runs) return;
+    command->runs = false;
+    later(1ms, [this, command, ended] { finish(*command, ended); });
+}
+
+bool Site::busy(const std::string& name) const {
+    return std::ranges::any_of(commands_, [&](const auto& command) {
+        return command->runs && command->name == name && command->verb != "ready";
     });
+}
+
+// See docs/adr/0011-plans-outlive-the-daemon.md.
+Identity Site::find_command(const PlanMemory& plan) const {
+    for (const auto& [id, token] : tokens_) { // the oldest first
+        const bool carries = !plan.token.empty() && token == plan.token && story.world.contains(id);
+        if (carries && (plan.command.pid == 0 || plan.command.pid == id.pid)) return id;
+    }
+    return {};
+}
+
+void Site::begin_daemon() {
+    std::vector<RuleMemory> memories;
+    for (auto [name, memory] : memories_) {
+        if (memory.plan) {
+            const auto known = memory.plan->command.pid;
+            memory.plan->command = find_command(*memory.plan);
+            memory.plan->ended = known != 0 && memory.plan->command.pid == 0;
+        }
+        memories.push_back(std::move(memory));
+    }
+    ++daemon_;
+    dead_ = story.deaf = false;
+    story.engine = Engine({.seed = 3 + daemon_}, rules_, groups_, memories);
+    story.snapshot();
+    carry_out();
 }
 
 void Site::carry_out(const Signal& signal) {
     const auto found = std::ranges::find(processes_, signal.id, [](const auto& pair) { return pair.second; });
-    if (found == processes_.end()) return;
+    if (found == processes_.end()) {
+        const auto command = std::ranges::find(commands_, signal.id, [](const auto& one) { return one->process; });
+        if (command != commands_.end()) break_off(*command, {.signal = signal.signal});
+        return;
+    }
     const auto name = found->first;
     steps.push_back((signal.signal == 9 ? "KILL " : "TERM ") + name);
     if (signal.signal != 9 && habits.at(name).deaf) return;
@@ -115,26 +198,27 @@ void Site::carry_out(const Signal& signal) {
 }
 
 void Site::carry_out(const Probe& probe) {
-    later(1ms, [this, probe] {
+    later(1ms, [this, probe, daemon = daemon_] {
         const bool fine = ready(probe.target.substr(probe.target.find(':') + 1));
-        story.tell(Probed{.id = probe.id, .error = fine ? "" : "connection refused"});
+        tell_own(daemon, Probed{.id = probe.id, .error = fine ? "" : "connection refused"});
     });
 }
 
 void Site::carry_out(const EndCommand& end) {
-    if (running_.erase(end.id) != 0)
-        later(1ms, [this, end] { story.command_ends(CommandEnded{.id = end.id, .signal = 15}); });
+    const auto found = std::ranges::find_if(
+        commands_, [&](const auto& one) { return one->runs && one->daemon == daemon_ && one->id == end.id; });
+    if (found != commands_.end()) break_off(*found, {.signal = 15});
 }
 
 // The next thing that is due, of the site's or of the engine's. False: nothing is, until then.
 bool Site::step(Time until) {
-    const auto engine_due = story.engine.next_deadline();
-    const auto own_due = pending_.empty() ? std::nullopt : std::optional(pending_.begin()->first);
-    if (own_due && *own_due <= until && (!engine_due || *own_due <= *engine_due)) {
-        story.now = std::max(story.now, *own_due);
+    const auto engine_due = dead_ ? Time::max() : story.engine.next_deadline().value_or(Time::max());
+    const auto own_due = pending_.empty() ? Time::max() : pending_.begin()->first;
+    if (own_due <= until && own_due <= engine_due) {
+        story.now = std::max(story.now, own_due);
         const auto what = std::move(pending_.extract(pending_.begin()).mapped());
         what();
-    } else if (engine_due && *engine_due <= until) {
+    } else if (engine_due <= until) {
         story.advance_to_next();
     } else {
         return false;

@@ -4,8 +4,11 @@
 
 #include "story.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -34,6 +37,7 @@ public:
     std::map<std::string, Habits> habits;         // by rule
     std::vector<std::string> steps;               // "stop web", "start db", "restart mail", "TERM web", in order
     std::function<void(const Intent&)> on_intent; // before it is carried out
+    bool commands_live = false;                   // a command is a process too, whose pid is told a little later
 
     void begin(); // all run, and are seen
     // By somebody else. fell: how long ago that was settled.
@@ -42,6 +46,28 @@ public:
     void run_for(Duration duration);
     // Until nothing is under way, for an hour at most.
     void come_to_rest();
+
+    // --- the daemon is killed, and another one begins in the same world; wants commands_live ------------------
+    // So many intents from now on are carried out, and no other one of this daemon's.
+    void let_daemon_die_after(std::size_t intents) {
+        dies_at_ = carried_out_ + intents;
+    }
+    void let_daemon_die() {
+        dead_ = story.deaf = true;
+    }
+    void let_daemon_live() {
+        dies_at_.reset();
+    }
+    [[nodiscard]] bool daemon_is_dead() const {
+        return dead_;
+    }
+    // With what was remembered; what still runs of the commands is found as the store finds it.
+    void begin_daemon();
+    [[nodiscard]] std::size_t carried_out() const {
+        return carried_out_;
+    }
+    // A command of it is under way: start, stop or restart, of whichever daemon.
+    [[nodiscard]] bool busy(const std::string& name) const;
 
     [[nodiscard]] bool runs(const std::string& name) const {
         return processes_.contains(name);
@@ -58,18 +84,41 @@ public:
     [[nodiscard]] std::size_t position(const std::string& step) const; // in steps; the last one
 
 private:
+    struct Command {
+        CommandId id = 0;
+        unsigned daemon = 0; // of which one; only that one hears of it
+        std::string name;
+        std::string verb;
+        std::string token;
+        Identity process;
+        bool runs = true;
+    };
+
     void carry_out();
     void carry_out(const RunCommand& command);
     void carry_out(const Signal& signal);
     void carry_out(const Probe& probe);
     void carry_out(const EndCommand& end);
+    void carry_out(const Remember& remember);
+    void finish(Command& command, CommandEnded ended);
+    void break_off(const std::shared_ptr<Command>& command, const CommandEnded& ended);
+    void tell_own(unsigned daemon, const Event& event); // the answer to what that daemon asked
+    void work(Command& command);
+    [[nodiscard]] Identity find_command(const PlanMemory& plan) const;
     void end(const std::string& name, const Cause& cause, Duration fell = Duration::zero());
     void later(Duration delay, std::function<void()> what);
     bool step(Time until);
 
     std::map<std::string, Identity> processes_;
     std::map<std::string, Time> up_since_;
-    std::map<CommandId, std::string> running_; // commands
+    std::vector<RuleSpec> rules_;
+    std::vector<GroupSpec> groups_;
+    std::vector<std::shared_ptr<Command>> commands_; // all there were
+    std::map<Identity, std::string> tokens_;         // in the environment: inherited by what a command starts
+    std::map<std::string, RuleMemory> memories_;
+    std::optional<std::size_t> dies_at_;
+    bool dead_ = false;
+    unsigned daemon_ = 0;
     std::multimap<Time, std::function<void()>> pending_;
     std::size_t carried_out_ = 0;
 };
