@@ -78,8 +78,8 @@ void check_roles(const std::vector<Json>& news, const std::string& cause, const 
               == (restarted.contains(service) ? 1 : 0));
     }
     for (const auto& event : news) {
-        if (!is_one_of(event, {"under", "hang", "restart", "recovered", "restart_failed"}) || event["rule"] == "")
-            continue;
+        if (!is_one_of(event, {"under", "hang", "restart", "recovered", "restart_failed"})) continue;
+        if (event["rule"].get<std::string>().empty()) continue;                            // of the group
         if (event["event"] == "recovered" && event["evidence"].contains("kind")) continue; // of a hang, by its end
         CAPTURE(event.dump());
         CHECK(restarted.contains(event["rule"].get<std::string>()));

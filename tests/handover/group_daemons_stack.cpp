@@ -152,7 +152,8 @@ Fd Stack::hold() const {
 }
 
 void Stack::kill(const std::string& service, int signal) const {
-    for (const auto pid : pids().at(service)) {
+    const auto all = pids();
+    for (const auto pid : all.at(service)) {
         std::ifstream in("/proc/" + std::to_string(pid) + "/cmdline");
         const std::string title(std::istreambuf_iterator<char>(in), {});
         if (title.starts_with("nginx: worker")) continue;
@@ -166,7 +167,8 @@ Json Stack::await_whole() {
     try {
         return events_->await(
             [](const Json& event) {
-                return event["event"] == "recovered" && event["group"] == group && event["rule"] == "";
+                return event["event"] == "recovered" && event["group"] == group
+                       && event["rule"].get<std::string>().empty();
             },
             after(long_patience));
     } catch (const std::runtime_error& error) {
