@@ -35,14 +35,21 @@ RuleMemory Watch::memory() const {
                                  .by_hand = plan_.by_hand,
                                  .consequence = plan_.consequence,
                                  .way_made = plan_.way_made,
-                                 .started = plan_.phase >= Plan::Phase::starting,
-                                 .token = plan_.token,
-                                 .command = {.pid = plan_.command_pid}};
-    else if (outstanding_.id != 0)
-        memory.plan = PlanMemory{
-            .reason = {}, .dropped = true, .token = outstanding_.token, .command = {.pid = outstanding_.pid}};
-    else if (orphan_.pid != 0)
-        memory.plan = PlanMemory{.reason = {}, .dropped = true, .token = orphan_token_, .command = orphan_};
+                                 .started = plan_.phase >= Plan::Phase::starting};
+    else if (outstanding_.id != 0 || orphan_.pid != 0)
+        memory.plan = PlanMemory{.reason = {}, .dropped = true};
+    if (!memory.plan) return memory;
+    // Between its steps a plan has no command of its own: what it left behind carries the token of the last one too.
+    if (plan_.phase == Plan::Phase::stopping || plan_.phase >= Plan::Phase::starting) {
+        memory.plan->token = plan_.token;
+        memory.plan->command.pid = plan_.command_pid;
+    } else if (outstanding_.id != 0) {
+        memory.plan->token = outstanding_.token;
+        memory.plan->command.pid = outstanding_.pid;
+    } else if (orphan_.pid != 0) {
+        memory.plan->token = orphan_token_;
+        memory.plan->command = orphan_;
+    }
     return memory;
 }
 

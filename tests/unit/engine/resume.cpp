@@ -422,6 +422,26 @@ TEST_CASE("a command that the last daemon began has as long as any other, and is
     CHECK(trial.broken() == "");
 }
 
+TEST_CASE("what an attempt that failed has left behind is not taken for a command of the next one") {
+    auto plot = chain();
+    plot.rules[0].ready.tcp = "ready:db";
+    plot.rules[0].ready.timeout = 2s;
+    for (std::size_t cut = 0; cut < 1000; ++cut) {
+        Trial trial(plot);
+        trial.site().habits["db"].ready = 1h;
+        trial.site().let_daemon_die_after(cut);
+        trial.set_off();
+        trial.site().run_for(6s); // until the second attempt
+        trial.site().habits["db"].ready = 0s;
+        if (!trial.see_it_die(70ms)) break; // all that there was
+        trial.site().come_to_rest();
+        trial.check_end();
+        if (trial.site().done().find("TERM") != std::string::npos)
+            trial.fail("it has a stop command, and was ended by a signal: " + trial.site().done());
+        if (!trial.broken().empty()) FAIL_CHECK("cut " << cut << ": " << trial.broken());
+    }
+}
+
 TEST_CASE("what was given up stays so, and those that wait for it wait, until it is reset") {
     auto plot = chain();
     plot.habits["db"].fails = true;
@@ -457,24 +477,24 @@ public:
     explicit Wild(std::uint64_t seed) : dice_(seed), plot_(grow()), trial_(plot_) {}
 
     void live() {
-        for (auto blows = 1 + up_to(3); blows > 0; --blows) {
+        for (auto blows = 1 + up_to(4); blows > 0; --blows) {
             for (auto victims = 1 + up_to(3); victims > 0; --victims) {
                 trial_.fall(any());
             }
             if (chance(20)) trial_.by_hand(any());
-            if (chance(80)) {
-                trial_.site().let_daemon_die_after(up_to(80));
-                trial_.site().run_for(up_to(5000) * 1ms);
-                if (trial_.site().daemon_is_dead()) {
-                    if (chance(30)) trial_.fall(any());
-                    trial_.site().run_for(chance(30) ? Duration(0ms) : up_to(5000) * 1ms);
-                    trial_.begin();
+            for (auto deaths = up_to(4); deaths > 0; --deaths) {
+                trial_.site().let_daemon_die_after(up_to(60));
+                for (auto steps = up_to(5000); steps > 0 && !trial_.site().daemon_is_dead(); --steps) {
+                    trial_.site().run_for(1ms);
                 }
+                trial_.site().let_daemon_live(); // if it hasn't died by now
+                if (!trial_.site().daemon_is_dead()) continue;
+                if (chance(30)) trial_.fall(any());
+                trial_.site().run_for(up_to(chance(70) ? 200 : 5000) * 1ms);
+                trial_.begin();
             }
             trial_.site().run_for(up_to(3000) * 1ms);
         }
-        if (trial_.site().daemon_is_dead()) trial_.begin();
-        trial_.site().let_daemon_live();
         trial_.site().come_to_rest();
         trial_.check_end();
     }
@@ -503,9 +523,11 @@ private:
                 required.insert(plot.rules[up_to(i)].name);
             }
             const auto name = fmt::format("s{}", i);
-            plot.rules.push_back(service(name, {required.begin(), required.end()}));
+            const std::vector<std::string> names(required.begin(), required.end());
+            plot.rules.push_back(chance(20) ? by_command(name, names) : service(name, names));
             auto& spec = plot.rules.back();
-            if (chance(30)) spec.restart.stop.clear();
+            if (spec.restart.command.empty() && chance(30)) spec.restart.stop.clear();
+            if (chance(20)) spec.restart.settle = up_to(2000) * 1ms;
             if (chance(30)) spec.ready.tcp = "ready:" + name;
             spec.restart.attempts = 1000;
             spec.restart.kill_after = 1s;
