@@ -56,8 +56,9 @@ public:
     [[nodiscard]] const test::Daemon& daemon() const {
         return daemon_;
     }
+    // Two benches at the same time must not count each other's.
     [[nodiscard]] static std::string name(int member) {
-        return fmt::format("nzb-member{}", member);
+        return fmt::format("nzb-{}-{}", ::getpid(), member);
     }
     [[nodiscard]] std::map<std::string, pid_t> pids() const {
         std::map<std::string, pid_t> found;

@@ -3,6 +3,7 @@
 #include "five.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 #include <random>
 
@@ -12,9 +13,9 @@ using namespace nezuban;
 
 namespace {
 
-constexpr int rounds = 1000;
+constexpr int most_rounds = 1000;
 constexpr int between_resets = 100; // their attempts are bounded
-constexpr int work_ms = 5;
+constexpr int work_ms = 2;
 constexpr unsigned most_us = 1000;
 
 struct Blow {
@@ -54,34 +55,45 @@ Blow strike(const bench::Five& five, std::mt19937& dice) {
 }
 
 // As the status names it while it lasts; empty: it was over before it could be seen.
-std::string root_cause_of(const bench::Five& five) {
-    for (const auto deadline = test::after();;) {
+struct Named {
+    std::string first;
+    std::string last; // who is slow to end on a busy machine is heard of later, and may have been first
+};
+
+Named root_cause_of(const bench::Five& five) {
+    Named named;
+    for (const auto deadline = test::after(); test::Clock::now() < deadline;) {
         const auto now = bench::status(five.daemon());
         const auto& group = now.at("groups").at(0);
-        if (!group.at("root_cause").is_null()) return group.at("root_cause");
-        if (test::Clock::now() > deadline) return {};
+        if (group.at("root_cause").is_null()) {
+            if (!named.first.empty()) break;
+            continue;
+        }
+        named.last = group.at("root_cause");
+        if (named.first.empty()) named.first = named.last;
+        bench::rest(std::chrono::milliseconds(2));
     }
+    return named;
 }
 
-void run() {
+void run(int rounds) {
     bench::Five five(bench::Readiness::command_returns, work_ms);
     bench::Series first_gap("first kill -> second", "us");
     bench::Series span("first kill -> last", "us");
     std::mt19937 dice(11);
     int right = 0;
-    int wrong = 0;
+    int right_at_first = 0;
     for (int round = 0; round < rounds; ++round) {
         const auto blow = strike(five, dice);
         const auto named = root_cause_of(five);
         first_gap.add(blow.first_gap_us);
         span.add(blow.span_us);
-        if (named == blow.victims.front()) {
-            ++right;
-        } else {
-            ++wrong;
-            fmt::print("round {}: killed {}, named {}, {:.1f} us before the second\n", round,
-                       fmt::join(blow.victims, " "), named.empty() ? "nobody" : named, blow.first_gap_us);
-        }
+        right_at_first += named.first == blow.victims.front() ? 1 : 0;
+        right += named.last == blow.victims.front() ? 1 : 0;
+        if (named.first != blow.victims.front())
+            fmt::print("round {}: killed {}, named {}, in the end {}; {:.1f} us before the second\n", round,
+                       fmt::join(blow.victims, " "), named.first.empty() ? "nobody" : named.first,
+                       named.last.empty() ? "nobody" : named.last, blow.first_gap_us);
         five.await_whole();
         five.drop_marks();
         if (round % between_resets == 0 && five.daemon().ask({"reset", "five"}).exit_code != 0)
@@ -91,13 +103,14 @@ void run() {
     bench::print(first_gap);
     bench::print(span);
     bench::print_row("root cause named right, of kills within a millisecond",
-                     fmt::format("{} of {}", right, right + wrong),
-                     fmt::format("first to second kill: {}", bench::spread_of(first_gap)), fmt::format("{}", rounds),
-                     wrong == 0 && right == rounds);
+                     fmt::format("{} of {} (with the first word: {})", right, rounds, right_at_first),
+                     fmt::format("first to second kill: {}", bench::spread_of(first_gap)), "each", right == rounds);
 }
 
 } // namespace
 
-int main() {
-    return bench::run_bench(run);
+// bench_root_cause [ROUNDS]
+int main(int argc, char** argv) {
+    const int rounds = argc > 1 ? std::atoi(argv[1]) : most_rounds;
+    return bench::run_bench([rounds] { run(rounds); });
 }
