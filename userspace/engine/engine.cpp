@@ -142,6 +142,7 @@ EngineView Engine::view(Time now, Detail detail) const {
                     .events_received = state_->events_received,
                     .events_lost = state_->events_lost,
                     .resyncs = state_->resyncs};
+    const auto in_vain = state_->desk.kin.waiting_in_vain();
     for (const auto& watch : state_->watches) {
         view.rules.push_back(watch->view(now, detail));
         auto& rule = view.rules.back();
@@ -150,7 +151,7 @@ EngineView Engine::view(Time now, Detail detail) const {
                 rule.waits_for.push_back(other->spec().name);
             }
         }
-        rule.failed = rule.failed || state_->desk.kin.waits_in_vain(*watch);
+        rule.failed = rule.failed || in_vain.contains(watch.get());
     }
     for (const auto& group : state_->groups) {
         // A group is as bad as its worst member; the order is that of how much it matters to an operator.

@@ -30,6 +30,11 @@ void Group::fell(Fall fall) {
     if (fall_of(fall.rule) == nullptr) falls_.push_back(std::move(fall));
 }
 
+void Group::put_to_rest(std::string_view rule) {
+    std::erase_if(falls_, [&](const Fall& fall) { return fall.rule == rule; });
+    std::erase(followed_, rule);
+}
+
 void Group::followed(std::string_view rule) {
     if (std::ranges::find(followed_, rule) == followed_.end()) followed_.emplace_back(rule);
 }

@@ -34,6 +34,8 @@ public:
 
     // The first fall of a rule counts, until forget.
     void fell(Fall fall);
+    // Its fall was of another time.
+    void put_to_rest(std::string_view rule);
     // It is restarted although it did not fall.
     void followed(std::string_view rule);
     // Something was told about it: it is more than a dip that nobody had to hear of.

@@ -176,41 +176,72 @@ bool Kinship::in_the_way(const Watch& watch) const {
         own.above, [&](const Watch* above) { return above->being_stopped() && contains(own.followers, above); });
 }
 
-std::vector<const Watch*> Kinship::still_stopping(const Kin& kin) const {
-    std::vector<const Watch*> found;
-    if (kin.group == nullptr || kin.group->spec().restart != GroupRestart::all) return found;
-    for (const auto* member : members_.at(kin.group)) {
-        if (member->being_stopped()) found.push_back(member);
+// Each is asked once: what is required directly stands first in `below`.
+template <typename Each> void Kinship::for_unmet(const Kin& own, Each each) const {
+    const bool all = own.group != nullptr && own.group->spec().restart == GroupRestart::all;
+    if (all) {
+        for (const auto* member : members_.at(own.group)) {
+            if (member->being_stopped() && !each(*member)) return;
+        }
     }
-    return found;
+    for (std::size_t i = 0; i < own.below.size(); ++i) {
+        const auto& below = *own.below[i];
+        if (all && below.being_stopped() && kin(below).group == own.group) continue; // named already
+        // Not directly: through somebody of another group, who stays up while what he requires is restarted.
+        const bool direct = i < own.required.size();
+        const bool same_plan = own.group != nullptr && kin(below).group == own.group
+                               && own.group->spec().restart != GroupRestart::member && below.mending();
+        if ((direct || same_plan) && !below.up() && !each(below)) return;
+    }
 }
 
 std::vector<const Watch*> Kinship::unmet(const Watch& watch) const {
-    const auto& own = kin(watch);
-    auto waits_for = still_stopping(own);
-    for (const auto* required : own.required) {
-        if (!required->up() && std::ranges::find(waits_for, required) == waits_for.end()) waits_for.push_back(required);
-    }
-    // Through somebody of another group, who stays up while what he requires is restarted.
-    for (const auto* below : own.below) {
-        const bool same_plan =
-            own.group != nullptr && kin(*below).group == own.group && own.group->spec().restart != GroupRestart::member;
-        if (same_plan && below->mending() && !below->up() && std::ranges::find(waits_for, below) == waits_for.end())
-            waits_for.push_back(below);
-    }
-    return waits_for;
+    std::vector<const Watch*> found;
+    for_unmet(kin(watch), [&](const Watch& other) {
+        found.push_back(&other);
+        return true;
+    });
+    return found;
 }
 
-bool Kinship::waits_in_vain(const Watch& watch) const {
-    std::vector<const Watch*> asked{&watch}; // each once: there may be many ways down to the same rule
-    for (std::size_t i = 0; i < asked.size(); ++i) {
-        if (!asked[i]->holding()) continue;
-        for (const auto* other : unmet(*asked[i])) {
-            if (other->lost()) return true;
-            if (std::ranges::find(asked, other) == asked.end()) asked.push_back(other);
-        }
+bool Kinship::may_start(const Watch& watch) const {
+    bool may = true;
+    for_unmet(kin(watch), [&](const Watch&) { return may = false; });
+    return may;
+}
+
+bool Kinship::needs_nothing(const Watch& watch) const {
+    const auto& own = kin(watch);
+    const bool all = own.group != nullptr && own.group->spec().restart == GroupRestart::all;
+    return std::ranges::all_of(all ? members_.at(own.group) : own.below, &Watch::present);
+}
+
+void Kinship::put_to_rest(const Watch& falling, Group& group) const {
+    const auto& members = members_.at(&group);
+    const bool under_way = std::ranges::any_of(members, [&](const Watch* member) {
+        return member != &falling && (member->mending() || (!member->calm() && !member->given_up()));
+    });
+    if (under_way || falling.mending()) return;
+    for (const auto* member : members) {
+        if (!requires_it(falling, *member) && (member == &falling || member->calm() || member->given_up()))
+            group.put_to_rest(member->spec().name);
     }
-    return false;
+}
+
+// From below, each once: there may be many ways down to the same rule.
+std::unordered_set<const Watch*> Kinship::waiting_in_vain() const {
+    auto from_below = order_;
+    std::ranges::stable_sort(from_below, {}, [&](const Watch* watch) { return depth(*watch); });
+    std::unordered_set<const Watch*> found;
+    for (const auto* watch : from_below) {
+        if (!watch->holding()) continue;
+        for_unmet(kin(*watch), [&](const Watch& other) {
+            const bool in_vain = other.lost() || found.contains(&other);
+            if (in_vain) found.insert(watch);
+            return !in_vain;
+        });
+    }
+    return found;
 }
 
 bool Kinship::requires_it(const Watch& watch, const Watch& other) const {

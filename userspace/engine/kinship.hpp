@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace nezuban {
@@ -39,8 +40,14 @@ public:
     [[nodiscard]] bool in_the_way(const Watch& watch) const;
     // The gate of its start: what it still waits for.
     [[nodiscard]] std::vector<const Watch*> unmet(const Watch& watch) const;
-    // It waits for something that nothing will bring back.
-    [[nodiscard]] bool waits_in_vain(const Watch& watch) const;
+    // Those who wait for something that nothing will bring back.
+    [[nodiscard]] std::unordered_set<const Watch*> waiting_in_vain() const;
+    // All run that it could have been restarted because of, as many as have to.
+    [[nodiscard]] bool needs_nothing(const Watch& watch) const;
+    // Before this one falls: what fell long ago, and is mended or given up, is no cause of it.
+    void put_to_rest(const Watch& falling, Group& group) const;
+    // Whether unmet is empty, without the names.
+    [[nodiscard]] bool may_start(const Watch& watch) const;
     // Directly or not.
     [[nodiscard]] bool requires_it(const Watch& watch, const Watch& other) const;
     // The fall that its own came of: the earliest of those that it requires, directly or not. Null: its own cause.
@@ -65,8 +72,8 @@ private:
     void build_above();
     void build_concerned();
     [[nodiscard]] const Kin& kin(const Watch& watch) const;
-    // The policy `all`: no start before the last stop.
-    [[nodiscard]] std::vector<const Watch*> still_stopping(const Kin& kin) const;
+    // Tells what a start waits for, until each says false.
+    template <typename Each> void for_unmet(const Kin& own, Each each) const;
 
     std::vector<std::unique_ptr<Group>> groups_;
     std::unordered_map<const Group*, std::vector<Watch*>> members_;

@@ -18,6 +18,7 @@ std::string what_differs(const RuleSpec& before, const RuleSpec& after) {
     if (!(before.count == after.count)) keys.emplace_back("count");
     if (!(before.hang == after.hang)) keys.emplace_back("hang");
     if (before.required != after.required) keys.emplace_back("requires");
+    if (!(before.ready == after.ready)) keys.emplace_back("ready");
     if (!(before.restart == after.restart)) keys.emplace_back("restart");
     if (!(before.escalate == after.escalate)) keys.emplace_back("escalate");
     if (before.notify_command != after.notify_command) keys.emplace_back("notify");
@@ -52,7 +53,7 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
                                   .paused = memory.paused,
                                   .paused_until = memory.paused_until});
             out.emplace_back(Remember{next.back()->memory()});
-            next.back()->await((*known)->outstanding(), turn);
+            next.back()->inherit(**known, turn);
         }
     }
     std::set<const Watch*> dropped;
@@ -71,6 +72,7 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
 
     std::erase_if(state_->desk.restarts, [&](const auto& pair) { return dropped.contains(pair.second); });
     std::erase_if(state_->desk.orphans, [&](const auto& pair) { return dropped.contains(pair.second); });
+    std::erase_if(state_->desk.woken, [&](const Watch* watch) { return dropped.contains(watch); });
     std::erase_if(state_->touched, [&](const Watch* watch) { return dropped.contains(watch); });
     if (!dropped.empty()) state_->hangs.forget_dues();
     const auto gone = std::move(old);

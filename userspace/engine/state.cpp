@@ -10,7 +10,7 @@
 namespace nezuban {
 
 void Engine::State::touch(Watch* watch) {
-    if (std::ranges::find(touched, watch) == touched.end()) touched.push_back(watch);
+    if (watch->take_turn()) touched.push_back(watch);
 }
 
 void Engine::State::rematch(ProcessTable::Entry& entry, const Process* before, Watch::Entry how, Turn& turn) {
@@ -150,6 +150,7 @@ void Engine::State::judge_touched(Turn& turn) {
 }
 
 void Engine::State::judge(Watch& watch, Turn& turn) {
+    watch.give_turn();
     watch.judge(turn);
     for (auto* woken : std::exchange(desk.woken, {})) {
         touch(woken);

@@ -18,6 +18,9 @@ constexpr Duration youth = 20ms;
 // What falls together is judged together: see docs/adr/0009-groups-by-gates.md.
 constexpr Duration gather = 10ms;
 
+// Members that die with no longer pauses than this die of one thing: PostgreSQL's children need some 10 ms to miss it.
+constexpr Duration one_blow = 100ms;
+
 } // namespace
 
 Watch::Watch(RuleSpec spec) : spec_(std::move(spec)), matcher_(spec_.match), budget_(spec_.restart) {
@@ -80,9 +83,13 @@ void Watch::lose(const Process& process, const Cause& cause, Time fell, Turn& tu
     const auto bucket = buckets_.find(value_of(process));
     const bool excess = bucket != buckets_.end() && bucket->second.census.on_the_way_out(process.id);
     if (!excess) {
-        last_loss_ = fmt::format("pid {} {}", process.id.pid, tell(cause));
-        last_lost_ = process.id.pid;
-        last_fell_ = fell;
+        // Who dies of the others' death, as the children of a server do, is not the one to be named.
+        if (last_loss_.empty() || fell - series_ > one_blow) {
+            last_loss_ = fmt::format("pid {} {}", process.id.pid, tell(cause));
+            last_lost_ = process.id.pid;
+            last_fell_ = fell;
+        }
+        series_ = fell;
         tell_exit(process, cause, turn);
     }
     end_findings_of(process.id, turn);

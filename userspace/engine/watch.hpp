@@ -26,6 +26,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace nezuban {
@@ -122,8 +123,20 @@ public:
     }
     [[nodiscard]] bool lost() const; // not up, and nothing of ours will change that
     [[nodiscard]] bool calm() const; // nothing of it is left of what fell
+    [[nodiscard]] bool given_up() const {
+        return exhausted_ && !mending();
+    }
+    [[nodiscard]] bool present() const; // as many run as have to
+    void inherit(const Watch& before, Turn& turn);
     // Since the last call: others may have waited for it.
     [[nodiscard]] bool take_change();
+    // Once until it has been judged: a list of those to judge needs no search.
+    [[nodiscard]] bool take_turn() {
+        return !std::exchange(in_turn_, true);
+    }
+    void give_turn() {
+        in_turn_ = false;
+    }
     [[nodiscard]] bool mending() const {
         return plan_.phase != Plan::Phase::none;
     }
@@ -255,6 +268,7 @@ private:
     void advance_plan(Turn& turn);
     bool step(Turn& turn); // true: there may be another one at once
     bool hold(Turn& turn);
+    bool waits_for_command(Turn& turn);
     void step_settling(Turn& turn);
     [[nodiscard]] std::optional<std::string> why_spent(const Turn& turn) const;
     [[nodiscard]] bool mended() const;
@@ -311,10 +325,11 @@ private:
     Time beat_due_from_{};          // the rule got its first process
     std::optional<Time> forget_at_; // healthy until then: the next restart is immediate again
     bool has_kin_ = false;
-    bool unready_ = false;        // it runs, but ready.* has not been answered well since it was started
-    std::uint32_t stage_ = 0;     // as others know it
+    bool unready_ = false;    // it runs, but ready.* has not been answered well since it was started
+    std::uint32_t stage_ = 0; // as others know it
+    bool in_turn_ = false;
     std::uint32_t last_lost_ = 0; // who left last, since the rule was last mended
-    Time last_fell_{};            // when
+    Time last_fell_{}, series_{}; // when
     std::string last_loss_;       // how the last one left: the cause when there are too few
 
     // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is

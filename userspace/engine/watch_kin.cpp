@@ -16,7 +16,7 @@ void Watch::give_way(const Watch& cause, Turn& turn) {
     case Plan::Phase::none:
         if (members_ == 0 && (spec_.count.min == 0 || spec_.count.per)) return; // it isn't there, and need not be
         break;
-    case Plan::Phase::waiting: return; // for its own next attempt, which will find everything else in place
+    case Plan::Phase::waiting: plan_.owed = true; return; // its own next attempt will find everything else in place
     case Plan::Phase::clearing:
     case Plan::Phase::stopping:
     case Plan::Phase::ending:
@@ -60,6 +60,10 @@ bool Watch::being_stopped() const {
     }
 }
 
+bool Watch::present() const {
+    return judging_ && !unready_ && members_ >= (spec_.count.per ? 0 : spec_.count.min);
+}
+
 bool Watch::lost() const {
     if (up() || !judged_) return false;
     if (exhausted_) return true;
@@ -85,6 +89,7 @@ bool Watch::take_change() {
 void Watch::fell(Time at, std::uint32_t pid, std::string reason, Turn& turn) const {
     auto* group = turn.desk.kin.group_of(*this);
     if (group == nullptr) return;
+    turn.desk.kin.put_to_rest(*this, *group);
     group->fell(
         {.rule = spec_.name, .at = at, .pid = pid, .reason = std::move(reason), .depth = turn.desk.kin.depth(*this)});
 }

@@ -69,6 +69,18 @@ void Watch::resume_plan(Turn& turn) {
         if (memory.command.pid != 0 && turn.desk.table.find(memory.command) != nullptr) wait_for_orphan(memory, turn);
         return;
     }
+    const bool runs = memory.command.pid != 0 && turn.desk.table.find(memory.command) != nullptr;
+    // Somebody has put everything in order meanwhile.
+    if (!memory.started && !memory.by_hand && !runs && members_ > 0 && present()
+        && turn.desk.kin.needs_nothing(*this)) {
+        remember(turn);
+        return;
+    }
+    if (memory.consequence) {
+        if (auto* group = turn.desk.kin.group_of(*this)) group->followed(spec_.name);
+    } else {
+        fell(turn.now, 0, memory.reason, turn);
+    }
     plan_ = {.reason = memory.reason,
              .by_hand = memory.by_hand,
              .consequence = memory.consequence,
@@ -82,7 +94,6 @@ void Watch::resume_plan(Turn& turn) {
     told.attempt = plan_.attempt;
     told.count = total();
     report(std::move(told), turn);
-    const bool runs = memory.command.pid != 0 && turn.desk.table.find(memory.command) != nullptr;
     if (runs && !(memory.started && has(memory.command.pid))) {
         wait_for_orphan(memory, turn);
         plan_.command_pid = orphan_.pid;
@@ -96,7 +107,7 @@ void Watch::resume_plan(Turn& turn) {
     } else {
         plan_.phase = Plan::Phase::clearing;
     }
-    if (!memory.started && !plan_.pulled && !plan_.way_made) make_way(turn);
+    if (!memory.started && !plan_.pulled && (!plan_.way_made || plan_.by_hand)) make_way(turn);
     remember(turn);
 }
 
@@ -122,12 +133,23 @@ void Watch::end_orphan_in_time(Turn& turn) {
     turn.out.emplace_back(Signal{.id = orphan_, .signal = orphan_signal_});
 }
 
+void Watch::inherit(const Watch& before, Turn& turn) {
+    await(before.outstanding(), turn);
+    if (before.orphan_.pid == 0) return;
+    orphan_ = before.orphan_;
+    orphan_token_ = before.orphan_token_;
+    orphan_until_ = before.orphan_until_;
+    orphan_signal_ = before.orphan_signal_;
+    turn.desk.orphans[orphan_] = this;
+}
+
 void Watch::forget_orphan(Turn& turn) {
     turn.desk.orphans.erase(std::exchange(orphan_, {}));
 }
 
 void Watch::orphan_ended(Turn& turn) {
     orphan_ = {};
+    if (plan_.command != 0) return; // a step of our own is under way
     if (plan_.phase == Plan::Phase::starting) settle(turn);
     if (plan_.phase == Plan::Phase::stopping) plan_.phase = Plan::Phase::clearing;
 }

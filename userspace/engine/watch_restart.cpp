@@ -33,7 +33,7 @@ std::string names_of(const std::vector<const Watch*>& watches) {
 void Watch::begin_plan(std::string reason, Turn& turn) {
     fell(turn.now, last_lost_, reason, turn);
     plan_ = {.reason = std::move(reason), .began = turn.now};
-    plan_.consequence = !turn.desk.kin.unmet(*this).empty();
+    plan_.consequence = !turn.desk.kin.may_start(*this);
     if (!plan_.consequence) {
         if (const auto spent = why_spent(turn)) {
             escalate(fmt::format("{}: {}", *spent, plan_.reason), turn);
@@ -57,6 +57,7 @@ void Watch::attempt(Turn& turn) {
     auto text = plan_.reason;
     const auto first = turn.desk.kin.unmet(*this);
     plan_.attempt = 0;
+    plan_.token.clear();
     if (!plan_.by_hand && !plan_.consequence) {
         budget_.add_attempt(turn.now);
         plan_.attempt = budget_.used(turn.now);
@@ -70,7 +71,6 @@ void Watch::attempt(Turn& turn) {
     plan_.killed = false;
     plan_.command_pid = 0;
     plan_.waited = false;
-    plan_.owed = false;
     plan_.phase = Plan::Phase::clearing;
     auto told = incident(Happening::restart, std::move(text), turn);
     told.attempt = plan_.attempt;
@@ -177,11 +177,25 @@ bool Watch::step(Turn& turn) {
             return false;
         }
         if (turn.now < *plan_deadline()) return false;
-        plan_.consequence = !plan_.by_hand && !turn.desk.kin.unmet(*this).empty();
+        plan_.consequence = !plan_.by_hand && !turn.desk.kin.may_start(*this);
+        if (!plan_.consequence && !plan_.by_hand) {
+            if (const auto spent = why_spent(turn)) {
+                escalate(fmt::format("{}: {}", *spent, plan_.reason), turn);
+                return false;
+            }
+        }
         attempt(turn);
         return true;
     case Plan::Phase::clearing:
-        if (turn.desk.kin.in_the_way(*this)) return false;
+        // One step of a rule at a time: what was broken off may still bring somebody up.
+        if (turn.desk.kin.in_the_way(*this) || waits_for_command(turn)) {
+            plan_.waited = true;
+            return false;
+        }
+        if (std::exchange(plan_.waited, false) && !plan_.pulled && !plan_.by_hand && !unready_ && mended()) {
+            drop_plan(turn);
+            return false;
+        }
         stop_members(turn);
         return true;
     case Plan::Phase::stopping:
@@ -204,18 +218,23 @@ bool Watch::step(Turn& turn) {
     return false;
 }
 
-// True: it goes on.
-bool Watch::hold(Turn& turn) {
+// One of a plan that was dropped, or of the daemon before us.
+bool Watch::waits_for_command(Turn& turn) {
     if (outstanding_.id != 0 && turn.now >= outstanding_.until)
         turn.desk.restarts.erase(std::exchange(outstanding_, {}).id);
     end_orphan_in_time(turn);
-    if (outstanding_.id != 0 || orphan_.pid != 0 || !turn.desk.kin.unmet(*this).empty()) {
+    return outstanding_.id != 0 || orphan_.pid != 0;
+}
+
+// True: it goes on.
+bool Watch::hold(Turn& turn) {
+    if (waits_for_command(turn) || !turn.desk.kin.may_start(*this)) {
         plan_.waited = true;
         return false;
     }
     if (std::exchange(plan_.waited, false)) {
         // Somebody else was faster. Who only waited for his turn is well; who has to be restarted came too early.
-        if (!plan_.pulled && !plan_.by_hand && mended()) {
+        if (!plan_.pulled && !plan_.by_hand && !unready_ && mended()) {
             drop_plan(turn);
             return false;
         }
@@ -260,9 +279,9 @@ bool Watch::mended() const {
 
 std::optional<Time> Watch::plan_deadline() const {
     switch (plan_.phase) {
-    case Plan::Phase::none:
-    case Plan::Phase::clearing: return std::nullopt;
+    case Plan::Phase::none: return std::nullopt;
     case Plan::Phase::waiting: return std::max(plan_.deadline, outstanding_.until);
+    case Plan::Phase::clearing:
     case Plan::Phase::holding:
         if (outstanding_.id != 0) return outstanding_.until;
         return orphan_.pid != 0 ? std::optional(orphan_until_) : std::nullopt;
@@ -279,11 +298,11 @@ void Watch::attempt_failed(const std::string& why, Turn& turn) {
     const auto spent = why_spent(turn);
     if (plan_.by_hand) {
         drop_plan(turn);
-    } else if (spent && turn.desk.kin.unmet(*this).empty()) {
+    } else if (spent && turn.desk.kin.may_start(*this)) {
         escalate(fmt::format("{}; the last one failed: {}", *spent, why), turn);
     } else {
         plan_.phase = Plan::Phase::waiting;
-        plan_.owed = std::exchange(plan_.pulled, false);
+        plan_.owed = std::exchange(plan_.pulled, false) || plan_.owed;
         plan_.deadline = turn.now + budget_.next_delay(turn.desk.dice);
         make_restless();
         remember(turn);

@@ -10,7 +10,9 @@ namespace nezuban {
 
 void Watch::stop_members(Turn& turn) {
     plan_.victims = to_end(turn);
-    if (plan_.victims.empty()) {
+    // Nobody ends a kernel thread; but a command may.
+    const bool by_command = !spec_.restart.stop.empty() && members_ > 0;
+    if (plan_.victims.empty() && !by_command) {
         plan_.phase = Plan::Phase::holding;
         return;
     }

@@ -92,7 +92,7 @@ void Watch::name_root_cause(Incident& incident, const Turn& turn) const {
     else if (turn.desk.kin.cause_of(*this) != nullptr)
         role = "consequence";
     else if (group->fall_of(spec_.name) == nullptr)
-        role = "restarted with it";
+        role = plan_.pulled ? "restarted with it" : "member";
     incident.evidence.emplace_back("root_cause", root->rule);
     incident.evidence.emplace_back("role", std::string(role));
     if (root->rule == spec_.name) return;
