@@ -36,7 +36,11 @@ void Group::put_to_rest(std::string_view rule) {
 }
 
 void Group::followed(std::string_view rule) {
-    if (std::ranges::find(followed_, rule) == followed_.end()) followed_.emplace_back(rule);
+    if (!has_followed(rule)) followed_.emplace_back(rule);
+}
+
+bool Group::has_followed(std::string_view rule) const {
+    return std::ranges::find(followed_, rule) != followed_.end();
 }
 
 const Fall* Group::root_cause() const {

@@ -38,6 +38,7 @@ public:
     void put_to_rest(std::string_view rule);
     // It is restarted although it did not fall.
     void followed(std::string_view rule);
+    [[nodiscard]] bool has_followed(std::string_view rule) const;
     // Something was told about it: it is more than a dip that nobody had to hear of.
     void told() {
         told_ = true;

@@ -52,8 +52,8 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
                                   .exhausted_reason = {},
                                   .paused = memory.paused,
                                   .paused_until = memory.paused_until});
-            out.emplace_back(Remember{next.back()->memory()});
             next.back()->inherit(**known, turn);
+            out.emplace_back(Remember{next.back()->memory()});
         }
     }
     std::set<const Watch*> dropped;

@@ -49,7 +49,9 @@ void Watch::reset(Turn& turn) {
     for (auto& [value, bucket] : buckets_) {
         bucket.acted = false;
     }
-    drop_plan(turn);
+    // One that is under way goes on: what it has stopped has to be started.
+    if (plan_.phase == Plan::Phase::waiting) plan_.deadline = turn.now;
+    make_restless();
     remember(turn);
     report(incident(Happening::reset, "attempts and latch cleared by the operator", turn), turn);
 }

@@ -91,8 +91,10 @@ void Watch::name_root_cause(Incident& incident, const Turn& turn) const {
         role = "root cause";
     else if (turn.desk.kin.cause_of(*this) != nullptr)
         role = "consequence";
-    else if (group->fall_of(spec_.name) == nullptr)
-        role = plan_.pulled ? "restarted with it" : "member";
+    else if (group->fall_of(spec_.name) == nullptr) {
+        if (!group->has_followed(spec_.name)) return; // it has nothing to do with it
+        role = "restarted with it";
+    }
     incident.evidence.emplace_back("root_cause", root->rule);
     incident.evidence.emplace_back("role", std::string(role));
     if (root->rule == spec_.name) return;

@@ -82,9 +82,6 @@ TEST_CASE("a command that is still running is not joined by a second one, whatev
         story.resume();
         answered = false;
     }
-    SUBCASE("a reset") {
-        REQUIRE(story.engine.reset("scanner", story.now, story.wanted));
-    }
     story.wait(30s);
     CHECK(story.restarts() == 1);
     CHECK(story.state("scanner") == RuleState::restarting);
@@ -92,6 +89,19 @@ TEST_CASE("a command that is still running is not joined by a second one, whatev
     if (answered) story.command_ends(first);
     story.wait(answered ? 2s : 1min);
     CHECK(story.restarts() == 2);
+}
+
+TEST_CASE("a reset lets a restart that is under way come to its end") {
+    Running story;
+    story.exit(story.scanner);
+    REQUIRE(story.engine.reset("scanner", story.now, story.wanted));
+    CHECK(story.state("scanner") == RuleState::restarting);
+    CHECK(story.of("scanner").attempts_used == 0);
+    story.command_ends(story.last_command());
+    story.born("scand");
+    story.wait(5s);
+    CHECK(story.state("scanner") == RuleState::ok);
+    CHECK(story.restarts() == 1);
 }
 
 TEST_CASE("a restart by hand waits for no command: it is refused while one runs") {
