@@ -1,5 +1,6 @@
 // Whatever stands in a health page is read without a crash, and comes to one line.
 #include "control/health.hpp"
+
 #include "control/health_text.hpp"
 
 #include <cstddef>

@@ -17,9 +17,6 @@ namespace nezuban {
 
 namespace {
 
-// A start command may return before what it started has exec'ed: without a settle time we still give it so long.
-constexpr Duration least_grace = 1s;
-
 std::string names_of(const std::vector<const Watch*>& watches) {
     std::vector<std::string_view> names;
     for (const auto* watch : watches) {
@@ -151,18 +148,6 @@ void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
     }
 }
 
-void Watch::settle(Turn& turn) {
-    plan_.phase = Plan::Phase::settling;
-    plan_.settling_from = turn.now;
-    plan_.held_since.reset();
-    plan_.ready = false;
-    unready_ = spec_.ready.wanted();
-    plan_.check_at = turn.now;
-    const auto patience = spec_.ready.wanted() ? spec_.ready.timeout : Duration::zero();
-    plan_.deadline = turn.now + std::max({spec_.restart.settle, least_grace, patience});
-    make_restless();
-}
-
 void Watch::advance_plan(Turn& turn) {
     while (step(turn)) {
     }
@@ -247,36 +232,6 @@ bool Watch::hold(Turn& turn) {
     return true;
 }
 
-void Watch::step_settling(Turn& turn) {
-    if (!mended()) {
-        if (plan_.held_since) {
-            attempt_failed("it did not last: " + last_loss_, turn);
-        } else if (turn.now >= plan_.deadline && std::exchange(plan_.unsure, false)) {
-            plan_.phase = Plan::Phase::clearing;
-            make_restless();
-        } else if (turn.now >= plan_.deadline) {
-            attempt_failed(
-                fmt::format("{} running {} after the command", total(), tell(turn.now - plan_.settling_from)), turn);
-        }
-        return;
-    }
-    if (!plan_.held_since) plan_.held_since = turn.now;
-    if (spec_.ready.wanted() && !plan_.ready) {
-        look_whether_ready(turn);
-        return;
-    }
-    plan_.deadline = *plan_.held_since + spec_.restart.settle;
-    if (turn.now >= plan_.deadline) recovered(turn);
-}
-
-// Too many are a restart's business only if the rule says so.
-bool Watch::mended() const {
-    return to_act_on() == nullptr && std::ranges::all_of(buckets_, [&](const auto& pair) {
-               const auto range = pair.second.judgement.range();
-               return range == Range::in || (range == Range::over && spec_.count.over != Over::restart);
-           });
-}
-
 std::optional<Time> Watch::plan_deadline() const {
     switch (plan_.phase) {
     case Plan::Phase::none: return std::nullopt;
@@ -287,44 +242,6 @@ std::optional<Time> Watch::plan_deadline() const {
         return orphan_.pid != 0 ? std::optional(orphan_until_) : std::nullopt;
     default: return orphan_.pid != 0 ? orphan_until_ : plan_.deadline;
     }
-}
-
-void Watch::attempt_failed(const std::string& why, Turn& turn) {
-    stop_asking(turn);
-    auto told = incident(Happening::restart_failed, why, turn);
-    told.attempt = plan_.attempt;
-    told.count = total();
-    report(std::move(told), turn);
-    const auto spent = why_spent(turn);
-    if (plan_.by_hand) {
-        drop_plan(turn);
-    } else if (spent && turn.desk.kin.may_start(*this)) {
-        escalate(fmt::format("{}; the last one failed: {}", *spent, why), turn);
-    } else {
-        plan_.phase = Plan::Phase::waiting;
-        plan_.owed = std::exchange(plan_.pulled, false) || plan_.owed;
-        plan_.deadline = turn.now + budget_.next_delay(turn.desk.dice);
-        make_restless();
-        remember(turn);
-    }
-}
-
-void Watch::recovered(Turn& turn) {
-    for (auto& [value, bucket] : buckets_) {
-        if (bucket.judgement.range() != Range::in) continue;
-        bucket.judgement.end();
-        bucket.acted = false;
-    }
-    auto told = incident(Happening::recovered,
-                         fmt::format("{} running and held for {}, {} after it began", total(),
-                                     tell(spec_.restart.settle), tell(turn.now - plan_.began)),
-                         turn);
-    told.attempt = plan_.attempt;
-    told.count = total();
-    drop_plan(turn);
-    last_loss_.clear();
-    last_lost_ = 0;
-    report(std::move(told), turn);
 }
 
 void Watch::drop_plan(Turn& turn) {
@@ -344,22 +261,6 @@ Watch::Outstanding Watch::outstanding() const {
 void Watch::await(Outstanding command, Turn& turn) {
     outstanding_ = command;
     if (command.id != 0) turn.desk.restarts[command.id] = this;
-}
-
-void Watch::escalate(const std::string& why, Turn& turn) {
-    // Without a restart there is no budget to be spent, and nothing to latch: it is failed as long as it is out of
-    // range.
-    exhausted_ = spec_.restart.possible();
-    exhausted_reason_ = exhausted_ ? why : "";
-    auto told = incident(Happening::escalated, why, turn);
-    told.attempt = plan_.attempt;
-    told.count = total();
-    drop_plan(turn);
-    if (exhausted_) remember(turn);
-    report(told, turn);
-    if (spec_.escalate.action == EscalateAction::run) run(spec_.escalate.command, told, "escalate", turn);
-    if (spec_.escalate.action == EscalateAction::exit)
-        turn.out.emplace_back(Quit{.exit_code = spec_.escalate.exit_code, .why = spec_.name + ": " + why});
 }
 
 } // namespace nezuban
