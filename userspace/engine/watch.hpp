@@ -1,10 +1,8 @@
 // One rule at work: whom it counts, what it judges, what it has done about it.
 //
 //   enter, leave (watch.cpp)  ->  judge, react (watch_judge.cpp)  ->  restart, escalate (watch_restart.cpp)
-//   findings (watch_hang.cpp) join at the restart: stop (watch_stop.cpp), start, readiness (watch_ready.cpp), and how it
-//   ends (watch_settle.cpp)
-//   and besides: its relatives (watch_kin.cpp), what is told (watch_tell.cpp), what the operator wants
-//   (watch_operator.cpp), what outlives the daemon (watch_memory.cpp)
+//   of a restart: watch_stop, watch_ready, watch_settle; findings that join there: watch_hang
+//   and besides: watch_kin (relatives), watch_tell, watch_operator, watch_memory (what outlives the daemon)
 #pragma once
 
 #include "core/event.hpp"
