@@ -289,7 +289,7 @@ private:
     void stop_asking(Turn& turn);
 
     // watch_kin.cpp
-    void fell(Time at, std::uint32_t pid, std::string reason, Turn& turn) const;
+    void fell(Time at, std::uint32_t pid, std::string reason, Turn& turn);
 
     // watch_memory.cpp
     void remember(Turn& turn) const;
@@ -327,6 +327,7 @@ private:
     bool unready_ = false;    // it runs, but ready.* has not been answered well since it was started
     std::uint32_t stage_ = 0; // as others know it
     bool in_turn_ = false;
+    bool fallen_ = false;         // and its group knows since when
     std::uint32_t last_lost_ = 0; // who left last, since the rule was last mended
     Time last_fell_{}, series_{}; // when
     std::string last_loss_;       // how the last one left: the cause when there are too few

@@ -81,12 +81,14 @@ bool Watch::calm() const {
 }
 
 bool Watch::take_change() {
+    if (calm()) fallen_ = false;
     const auto now = static_cast<std::uint32_t>(plan_.phase) << 4U | (up() ? 1U : 0U) | (lost() ? 2U : 0U)
                      | (being_stopped() ? 4U : 0U) | (calm() ? 8U : 0U);
     return std::exchange(stage_, now) != now;
 }
 
-void Watch::fell(Time at, std::uint32_t pid, std::string reason, Turn& turn) const {
+void Watch::fell(Time at, std::uint32_t pid, std::string reason, Turn& turn) {
+    fallen_ = true;
     auto* group = turn.desk.kin.group_of(*this);
     if (group == nullptr) return;
     turn.desk.kin.put_to_rest(*this, *group);

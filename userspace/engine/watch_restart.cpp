@@ -28,7 +28,7 @@ std::string names_of(const std::vector<const Watch*>& watches) {
 } // namespace
 
 void Watch::begin_plan(std::string reason, Turn& turn) {
-    fell(turn.now, last_lost_, reason, turn);
+    if (!fallen_) fell(turn.now, last_lost_, reason, turn); // too many, say: nobody is missed, nobody hangs
     plan_ = {.reason = std::move(reason), .began = turn.now};
     plan_.consequence = !turn.desk.kin.may_start(*this);
     if (!plan_.consequence) {

@@ -242,6 +242,14 @@ TEST_CASE("who fell first is the cause, in whatever order it is heard of") {
     CHECK(mended.reason.ends_with("after db fell first: pid 101 was killed by SIGKILL; with it app, web"));
 }
 
+TEST_CASE("who falls alone fell when the kernel says, not when it was judged") {
+    Chain site;
+    site.kill("db", 900us);
+    site.run_for(20ms);
+    CHECK(site.group("mail").since == site.story.now - 20ms - 900us);
+    CHECK(site.group("mail").reason == "pid 101 was killed by SIGKILL");
+}
+
 TEST_CASE("the cause pays, and not those that went down with it") {
     Chain site;
     for (int time = 0; time < 3; ++time) {
