@@ -90,7 +90,7 @@ struct Examiner::State {
     }
 
     Result<void> begin() {
-        auto started = start_helper(spawner);
+        auto started = start_examiner(spawner);
         if (!started) return std::unexpected(started.error());
         process = std::move(*started);
         return loop.watch(process->socket.get(), ready::in, [this](std::uint32_t events) {

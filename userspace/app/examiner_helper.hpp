@@ -1,14 +1,11 @@
 // One examiner's process, as the watcher holds it.
 #pragma once
 
+#include "app/helper.hpp"
 #include "app/left_out.hpp"
 #include "core/result.hpp"
 #include "core/time.hpp"
-#include "io/fd.hpp"
-#include "io/helper_process.hpp"
 #include "io/shared_word.hpp"
-#include "io/spawner.hpp"
-#include "report/wire.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -31,14 +28,8 @@ struct ExaminerRequest {
     std::vector<std::string> files;
 };
 
-struct ExaminerHelper {
-    Fd socket;
+struct ExaminerHelper : Helper {
     SharedWord word; // examiner_wire::Subject
-    HelperProcess child;
-    std::uint32_t pid = 0; // 0: the spawner has not answered yet
-    bool failed = false;   // it was never started
-    bool killed = false;
-    wire::Frames received;
 
     bool waiting = false; // it was asked, and has not answered to the end
     ExaminerRequest request;
@@ -47,18 +38,9 @@ struct ExaminerHelper {
     Time seen_at;                // ... since then at least
     LeftOut::Subject hangs_on;   // when it was given up
 
-    ExaminerHelper(Fd its_socket, SharedWord its_word) : socket(std::move(its_socket)), word(std::move(its_word)) {}
-
-    void kill() {
-        killed = true;
-        child.kill();
-    }
-    [[nodiscard]] bool ended() {
-        return failed || (pid != 0 && child.ended());
-    }
+    explicit ExaminerHelper(SharedWord its_word) : word(std::move(its_word)) {}
 };
 
-// Can be spoken to at once. Shared with the spawner's answer, which may come when it was given up already.
-[[nodiscard]] Result<std::shared_ptr<ExaminerHelper>> start_helper(Spawner& spawner);
+[[nodiscard]] Result<std::shared_ptr<ExaminerHelper>> start_examiner(Spawner& spawner);
 
 } // namespace nezuban

@@ -1,6 +1,6 @@
 #include "app/prober.hpp"
 
-#include "app/prober_helper.hpp"
+#include "app/helper.hpp"
 #include "app/prober_wire.hpp"
 #include "core/tell.hpp"
 #include "io/clock.hpp"
@@ -47,8 +47,8 @@ struct Prober::State {
     Spawner& spawner;
     std::function<void(Probed)> done;
     std::function<void(std::string)> log;
-    std::shared_ptr<ProberHelper> process;
-    std::vector<std::shared_ptr<ProberHelper>> stuck; // given up, and not known to have ended
+    std::shared_ptr<Helper> process;
+    std::vector<std::shared_ptr<Helper>> stuck; // given up, and not known to have ended
     std::unordered_map<std::uint64_t, Pending> pending;
     std::vector<CommandId> refused;
     std::uint64_t number = 0;
@@ -104,9 +104,11 @@ struct Prober::State {
     }
 
     Result<void> begin() {
-        auto started = start_prober(spawner);
-        if (!started) return std::unexpected(started.error());
-        process = std::move(*started);
+        auto started = std::make_shared<Helper>();
+        // A name server that is gone shall not keep one thread a question for 30 s.
+        HelperRole role{.name = "prober", .environment = {{"RES_OPTIONS", "timeout:2 attempts:2"}}};
+        if (auto asked = start_helper(spawner, std::move(role), started); !asked) return asked;
+        process = std::move(started);
         why_not.clear();
         for (const auto& [its_number, one] : pending)
             output += pw::encode(pw::Question{.number = its_number, .probe = one.probe});
@@ -118,7 +120,7 @@ struct Prober::State {
         return watched;
     }
 
-    std::shared_ptr<ProberHelper> detach() {
+    std::shared_ptr<Helper> detach() {
         if (process) {
             loop.forget(process->socket.get());
             process->socket.reset();

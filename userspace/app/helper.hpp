@@ -1,4 +1,4 @@
-// One prober's process, as the watcher holds it.
+// A helper's process, as the watcher holds it.
 #pragma once
 
 #include "core/result.hpp"
@@ -9,19 +9,19 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace nezuban {
 
-struct ProberHelper {
+struct Helper {
     Fd socket;
     HelperProcess child;
     std::uint32_t pid = 0; // 0: the spawner has not answered yet
     bool failed = false;   // it was never started
     bool killed = false;
     wire::Frames received;
-
-    explicit ProberHelper(Fd its_socket) : socket(std::move(its_socket)) {}
 
     void kill() {
         killed = true;
@@ -32,7 +32,14 @@ struct ProberHelper {
     }
 };
 
+// Our own program in another role.
+struct HelperRole {
+    std::string name; // its first argument
+    std::vector<std::pair<std::string, std::string>> environment = {};
+    std::vector<Fd> extra = {};
+};
+
 // Can be spoken to at once. Shared with the spawner's answer, which may come when it was given up already.
-[[nodiscard]] Result<std::shared_ptr<ProberHelper>> start_prober(Spawner& spawner);
+[[nodiscard]] Result<void> start_helper(Spawner& spawner, HelperRole role, const std::shared_ptr<Helper>& helper);
 
 } // namespace nezuban
