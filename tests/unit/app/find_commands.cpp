@@ -107,9 +107,13 @@ TEST_CASE("plans get the identity of the command that still runs, as the kernel 
     CHECK(memories[2].plan->command == known);
     for (std::size_t i = 3; i < 6; ++i)
         CHECK(memories[i].plan->command == Identity{});
+    // Only of one that had begun it is known that it is over.
+    for (std::size_t i = 0; i < 6; ++i)
+        CHECK(memories[i].plan->ended == (i == 3));
     // All else is as it was.
-    for (std::size_t i = 0; i < memories.size(); ++i) {
-        if (memories[i].plan) memories[i].plan->command = before[i].plan->command;
+    for (std::size_t i = 0; i < 6; ++i) {
+        memories[i].plan->command = before[i].plan->command;
+        memories[i].plan->ended = false;
     }
     CHECK(memories == before);
 }
