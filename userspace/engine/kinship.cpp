@@ -231,7 +231,7 @@ void Kinship::put_to_rest(const Watch& falling, Group& group) const {
 // From below, each once: there may be many ways down to the same rule.
 std::unordered_set<const Watch*> Kinship::waiting_in_vain() const {
     auto from_below = order_;
-    std::ranges::stable_sort(from_below, {}, [&](const Watch* watch) { return depth(*watch); });
+    std::ranges::sort(from_below, {}, [&](const Watch* watch) { return depth(*watch); });
     std::unordered_set<const Watch*> found;
     for (const auto* watch : from_below) {
         if (!watch->holding()) continue;

@@ -18,8 +18,14 @@ constexpr Duration youth = 20ms;
 // What falls together is judged together: see docs/adr/0009-groups-by-gates.md.
 constexpr Duration gather = 10ms;
 
-// Members that die with no longer pauses than this die of one thing: PostgreSQL's children need some 10 ms to miss it.
+// Members that die within this may die of one thing: PostgreSQL's children need some 10 ms to miss it.
 constexpr Duration one_blow = 100ms;
+
+// The more, the less likely it is that it came of something else.
+int weight_of(const Cause& cause) {
+    if (cause.signal != 0) return 2;
+    return cause.exit_code != 0 ? 1 : 0;
+}
 
 } // namespace
 
@@ -83,13 +89,15 @@ void Watch::lose(const Process& process, const Cause& cause, Time fell, Turn& tu
     const auto bucket = buckets_.find(value_of(process));
     const bool excess = bucket != buckets_.end() && bucket->second.census.on_the_way_out(process.id);
     if (!excess) {
-        // Who dies of the others' death, as the children of a server do, is not the one to be named.
-        if (last_loss_.empty() || fell - series_ > one_blow) {
+        // Who dies of the others' death, as the children of a server do, is not the one to be named; nor one of those
+        // that come and go.
+        const auto weight = weight_of(cause);
+        if (last_loss_.empty() || fell - last_fell_ > one_blow || weight > last_weight_) {
             last_loss_ = fmt::format("pid {} {}", process.id.pid, tell(cause));
             last_lost_ = process.id.pid;
             last_fell_ = fell;
+            last_weight_ = weight;
         }
-        series_ = fell;
         tell_exit(process, cause, turn);
     }
     end_findings_of(process.id, turn);

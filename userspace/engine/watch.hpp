@@ -329,7 +329,8 @@ private:
     bool in_turn_ = false;
     bool fallen_ = false;         // and its group knows since when
     std::uint32_t last_lost_ = 0; // who left last, since the rule was last mended
-    Time last_fell_{}, series_{}; // when
+    Time last_fell_{};            // when
+    int last_weight_ = 0;         // how little it looks like somebody else's doing
     std::string last_loss_;       // how the last one left: the cause when there are too few
 
     // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is

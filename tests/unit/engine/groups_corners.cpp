@@ -271,13 +271,17 @@ TEST_CASE("a plan is not resumed for a rule that means other processes now") {
 TEST_CASE("a child that outlives its server for a moment does not make the server's fall later") {
     Site site({service("db"), service("app", {"db"}), service("web", {"app"})}, one_group({"db", "app", "web"}));
     site.begin();
+    const auto usual = site.story.fork(site.process("db"));
+    site.story.die(usual, {.known = true}, site.story.now);
+    site.run_for(20ms);
     const auto connection = site.story.fork(site.process("db")); // its new title is read at the next comparison
     site.kill("db");
     site.run_for(1ms);
     site.kill("app"); // lost its connection
     site.run_for(1ms);
-    site.story.die(connection, {.known = true}, site.story.now); // misses its server
+    site.story.die(connection, {.exit_code = 1, .known = true}, site.story.now); // misses its server
     site.run_for(20ms);
+    CHECK(site.group("mail").reason.ends_with("was killed by SIGKILL"));
     CHECK(site.group("mail").root_cause == "db");
     CHECK(site.group("mail").consequences == std::vector<std::string>{"app", "web"});
     site.come_to_rest();
