@@ -57,6 +57,7 @@ std::vector<std::string> Group::others() const {
     auto falls = falls_;
     std::ranges::sort(falls, {}, order_of);
     std::vector<std::string> names;
+    names.reserve(falls.size() + followed_.size());
     for (const auto& fall : falls) {
         names.push_back(fall.rule);
     }

@@ -19,6 +19,7 @@ namespace {
 
 std::string names_of(const std::vector<const Watch*>& watches) {
     std::vector<std::string_view> names;
+    names.reserve(watches.size());
     for (const auto* watch : watches) {
         names.push_back(watch->spec().name);
     }
@@ -259,8 +260,8 @@ Watch::Outstanding Watch::outstanding() const {
 }
 
 void Watch::await(Outstanding command, Turn& turn) {
-    outstanding_ = command;
     if (command.id != 0) turn.desk.restarts[command.id] = this;
+    outstanding_ = std::move(command);
 }
 
 } // namespace nezuban
