@@ -47,6 +47,8 @@ Result<HealthText> look_at_health(const std::string& path) {
     const auto doubt = doubt_about(read_process_state(page->pid), page->started, page->beat, monotonic_now());
     if (doubt.wait) return fail(doubt.why, EAGAIN);
     if (!doubt.why.empty()) return fail(doubt.why + last_words(*page), ESRCH);
+    // A page is there, and beaten, before its first text: at the start, and when a reload needs a larger one.
+    if (page->text.empty()) return fail("the daemon has not said anything yet", EAGAIN);
     return parse_health_text(page->text);
 }
 

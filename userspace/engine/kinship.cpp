@@ -20,7 +20,7 @@ void add(std::vector<Watch*>& watches, Watch* watch) {
 }
 
 // The first of each. A thousand rules may all be concerned by each other: no search in what is there already.
-void make_unique(std::vector<Watch*>& watches) {
+void keep_first_of_each(std::vector<Watch*>& watches) {
     std::unordered_set<const Watch*> seen;
     std::erase_if(watches, [&](const Watch* watch) { return !seen.insert(watch).second; });
 }
@@ -134,7 +134,7 @@ void Kinship::build_concerned() {
                              [&](const Watch* member) { return member != watch; });
     }
     for (auto* watch : order_) {
-        make_unique(kin_.at(watch).concerned);
+        keep_first_of_each(kin_.at(watch).concerned);
     }
 }
 
@@ -172,8 +172,8 @@ const std::vector<Watch*>& Kinship::concerned(const Watch& watch) const {
 
 bool Kinship::in_the_way(const Watch& watch) const {
     const auto& own = kin(watch);
-    return std::ranges::any_of(
-        own.above, [&](const Watch* above) { return above->being_stopped() && contains(own.followers, above); });
+    // Nobody follows with the policy `member`; with the others, all of those above do.
+    return !own.followers.empty() && std::ranges::any_of(own.above, &Watch::being_stopped);
 }
 
 // Each is asked once: what is required directly stands first in `below`.

@@ -101,19 +101,15 @@ void Engine::State::on(const Beat& event, Turn& turn) {
 }
 
 void Engine::State::on(const CommandStarted& event, Turn& turn) {
-    const auto found_watch = desk.restarts.find(event.id);
-    if (found_watch == desk.restarts.end()) return;
-    auto* watch = found_watch->second;
-    watch->command_started(event, turn);
-    touch(watch);
+    answer(event.id, [&](Watch& watch) { watch.command_started(event, turn); });
 }
 
 void Engine::State::on(const CommandEnded& event, Turn& turn) {
-    const auto found_watch = desk.restarts.find(event.id);
-    if (found_watch == desk.restarts.end()) return;
-    auto* watch = found_watch->second;
-    watch->command_ended(event, turn);
-    touch(watch);
+    answer(event.id, [&](Watch& watch) { watch.command_ended(event, turn); });
+}
+
+void Engine::State::on(const Probed& event, Turn& turn) {
+    answer(event.id, [&](Watch& watch) { watch.probed(event, turn); });
 }
 
 void Engine::State::on(const SignalSent& event, Turn& turn) {
@@ -123,14 +119,6 @@ void Engine::State::on(const SignalSent& event, Turn& turn) {
         watch->signal_sent(event, turn);
         touch(watch);
     }
-}
-
-void Engine::State::on(const Probed& event, Turn& turn) {
-    const auto found_watch = desk.restarts.find(event.id);
-    if (found_watch == desk.restarts.end()) return;
-    auto* watch = found_watch->second;
-    watch->probed(event, turn);
-    touch(watch);
 }
 
 bool Engine::State::may_judge() const {

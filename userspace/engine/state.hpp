@@ -63,6 +63,14 @@ struct Engine::State {
     void on(const CommandEnded& event, Turn& turn);
     void on(const SignalSent& event, Turn& turn);
     void on(const Probed& event, Turn& turn);
+    // To whoever waits for this command or probe, if anybody still does.
+    template <typename Each> void answer(CommandId id, Each each) {
+        const auto waiting = desk.restarts.find(id);
+        if (waiting == desk.restarts.end()) return;
+        auto* watch = waiting->second;
+        each(*watch);
+        touch(watch);
+    }
     // At once, but a storm that loses records all the time is one line a second.
     void tell_losses(Turn& turn);
     [[nodiscard]] bool may_judge() const;

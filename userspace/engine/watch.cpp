@@ -77,9 +77,11 @@ void Watch::enter(const Process& process, Entry how, Turn& turn) {
 void Watch::leave(const Process& process, Turn& turn) {
     const auto* now = turn.desk.table.find(process.id);
     if (now != nullptr) {
-        last_loss_ = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.comm, now->process.uid);
-        last_lost_ = process.id.pid;
-        last_fell_ = turn.now;
+        last_loss_ = {
+            .how = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.comm, now->process.uid),
+            .pid = process.id.pid,
+            .at = turn.now,
+            .weight = last_loss_.weight};
     }
     end_findings_of(process.id, turn);
     remove_from_bucket(process, turn);
@@ -92,12 +94,11 @@ void Watch::lose(const Process& process, const Cause& cause, Time fell, Turn& tu
         // Who dies of the others' death, as the children of a server do, is not the one to be named; nor one of those
         // that come and go.
         const auto weight = weight_of(cause);
-        if (last_loss_.empty() || fell - last_fell_ > one_blow || weight > last_weight_) {
-            last_loss_ = fmt::format("pid {} {}", process.id.pid, tell(cause));
-            last_lost_ = process.id.pid;
-            last_fell_ = fell;
-            last_weight_ = weight;
-        }
+        if (last_loss_.how.empty() || fell - last_loss_.at > one_blow || weight > last_loss_.weight)
+            last_loss_ = {.how = fmt::format("pid {} {}", process.id.pid, tell(cause)),
+                          .pid = process.id.pid,
+                          .at = fell,
+                          .weight = weight};
         tell_exit(process, cause, turn);
     }
     end_findings_of(process.id, turn);

@@ -183,6 +183,13 @@ private:
         std::uint32_t untold = 0;
     };
 
+    struct Loss {
+        std::string how;       // empty: nobody has left
+        std::uint32_t pid = 0; // who
+        Time at{};
+        int weight = 0; // how little it looks like somebody else's doing
+    };
+
     // A restart from its reason to its end.
     struct Plan {
         enum class Phase { none, waiting, clearing, stopping, ending, holding, starting, settling };
@@ -233,7 +240,8 @@ private:
     [[nodiscard]] bool may_end(const Identity& id, Turn& turn) const;
     Incident incident(Happening happening, std::string reason, const Turn& turn) const;
     void report(Incident incident, Turn& turn);
-    CommandId run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const;
+    // The command as it stands in turn.out, until something else is put there.
+    RunCommand& run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const;
     void name_root_cause(Incident& incident, const Turn& turn) const;
 
     // watch_hang.cpp
@@ -327,11 +335,8 @@ private:
     bool unready_ = false;    // it runs, but ready.* has not been answered well since it was started
     std::uint32_t stage_ = 0; // as others know it
     bool in_turn_ = false;
-    bool fallen_ = false;         // and its group knows since when
-    std::uint32_t last_lost_ = 0; // who left last, since the rule was last mended
-    Time last_fell_{};            // when
-    int last_weight_ = 0;         // how little it looks like somebody else's doing
-    std::string last_loss_;       // how the last one left: the cause when there are too few
+    bool fallen_ = false; // and its group knows since when
+    Loss last_loss_;      // since the rule was last mended: the cause when there are too few
 
     // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is
     // told as a sum.

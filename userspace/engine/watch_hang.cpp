@@ -122,9 +122,7 @@ void Watch::thread_returned(const Identity& process, std::uint32_t tid, Turn& tu
 
 // A dead file server makes thousands hang at once: some are told, the others counted, and all are in the status.
 void Watch::begin_finding(Finding finding, Turn& turn) {
-    last_loss_ = finding.reason;
-    last_lost_ = finding.process.pid;
-    last_fell_ = finding.since;
+    last_loss_ = {.how = finding.reason, .pid = finding.process.pid, .at = finding.since, .weight = last_loss_.weight};
     if (finding.restartable && plan_.phase <= Plan::Phase::waiting)
         fell(finding.since, finding.process.pid, finding.reason, turn);
     if (may_tell(hangs_, turn)) tell_finding(finding, turn);

@@ -79,8 +79,8 @@ void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
     const auto before = bucket.judgement.range();
     const auto change = bucket.judgement.update(count, for_max, range, mending(), turn.now);
     if (before != Range::under && bucket.judgement.range() == Range::under && plan_.phase <= Plan::Phase::waiting)
-        fell(last_lost_ == 0 ? turn.now : last_fell_, last_lost_,
-             last_loss_.empty() ? tell_under(count, range.min) : last_loss_, turn);
+        fell(last_loss_.pid == 0 ? turn.now : last_loss_.at, last_loss_.pid,
+             last_loss_.how.empty() ? tell_under(count, range.min) : last_loss_.how, turn);
 
     if (change == Judgement::Change::began) begin_incident(value, bucket, turn);
     if (change == Judgement::Change::ended) {
@@ -129,8 +129,8 @@ void Watch::begin_incident(const std::string& value, Bucket& bucket, Turn& turn)
     const auto count = bucket.census.count();
     std::string reason = under ? tell_under(count, spec_.count.min) : tell_over(count, *spec_.count.max);
     if (!value.empty()) reason = value + ": " + reason;
-    if (under && !last_loss_.empty()) reason += "; " + last_loss_;
-    if (under && last_loss_.empty() && count == 0) reason += "; none has been seen since the watch began";
+    if (under && !last_loss_.how.empty()) reason += "; " + last_loss_.how;
+    if (under && last_loss_.how.empty() && count == 0) reason += "; none has been seen since the watch began";
     bucket.acted = false;
     bucket.reason = reason;
     // We have stopped it ourselves: the restart says so, and will say what becomes of it.

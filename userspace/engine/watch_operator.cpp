@@ -44,13 +44,14 @@ void Watch::restart_by_hand(Turn& turn) {
 void Watch::reset(Turn& turn) {
     exhausted_ = false;
     exhausted_reason_.clear();
-    unready_ = false;
     budget_.clear();
     for (auto& [value, bucket] : buckets_) {
         bucket.acted = false;
     }
-    // One that is under way goes on: what it has stopped has to be started.
+    // One that is under way goes on: what it has stopped has to be started, and who wasn't ready has to become so.
+    // Where it was given up, the operator's word is that it is well.
     if (plan_.phase == Plan::Phase::waiting) plan_.deadline = turn.now;
+    if (!mending()) unready_ = false;
     make_restless();
     remember(turn);
     report(incident(Happening::reset, "attempts and latch cleared by the operator", turn), turn);

@@ -44,8 +44,9 @@ void Watch::ask_whether_ready(Time until, Turn& turn) {
                                     .target = ready.http.empty() ? ready.tcp : ready.http,
                                     .timeout = std::min(until - turn.now, std::max(ready.every, least_patience))});
     } else {
-        plan_.check = run(ready.command, incident(Happening::restart, plan_.reason, turn), "ready", turn);
-        std::get<RunCommand>(turn.out.back()).timeout = until - turn.now;
+        auto& command = run(ready.command, incident(Happening::restart, plan_.reason, turn), "ready", turn);
+        command.timeout = until - turn.now;
+        plan_.check = command.id;
     }
     turn.desk.restarts[plan_.check] = this;
 }

@@ -29,7 +29,7 @@ std::string names_of(const std::vector<const Watch*>& watches) {
 } // namespace
 
 void Watch::begin_plan(std::string reason, Turn& turn) {
-    if (!fallen_) fell(turn.now, last_lost_, reason, turn); // too many, say: nobody is missed, nobody hangs
+    if (!fallen_) fell(turn.now, last_loss_.pid, reason, turn); // too many, say: nobody is missed, nobody hangs
     plan_ = {.reason = std::move(reason), .began = turn.now};
     plan_.consequence = !turn.desk.kin.may_start(*this);
     if (!plan_.consequence) {
@@ -97,8 +97,9 @@ void Watch::run_step(const Argv& argv, const std::string& what, Turn& turn) {
     remember(turn); // first: whoever follows us has to know of a command that may have been started
     auto why = incident(Happening::restart, plan_.reason, turn);
     why.attempt = plan_.attempt;
-    plan_.command = run(argv, why, what, turn);
-    std::get<RunCommand>(turn.out.back()).environment.emplace_back("NEZUBAN_RUN", plan_.token);
+    auto& command = run(argv, why, what, turn);
+    command.environment.emplace_back("NEZUBAN_RUN", plan_.token);
+    plan_.command = command.id;
     turn.desk.restarts[plan_.command] = this;
     plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
 }

@@ -31,7 +31,7 @@ void Watch::settle(Turn& turn) {
 void Watch::step_settling(Turn& turn) {
     if (!mended()) {
         if (plan_.held_since) {
-            attempt_failed("it did not last: " + last_loss_, turn);
+            attempt_failed("it did not last: " + last_loss_.how, turn);
         } else if (turn.now >= plan_.deadline && std::exchange(plan_.unsure, false)) {
             plan_.phase = Plan::Phase::clearing;
             make_restless();
@@ -91,8 +91,7 @@ void Watch::recovered(Turn& turn) {
     told.attempt = plan_.attempt;
     told.count = total();
     drop_plan(turn);
-    last_loss_.clear();
-    last_lost_ = 0;
+    last_loss_ = {};
     report(std::move(told), turn);
 }
 

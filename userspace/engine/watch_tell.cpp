@@ -65,7 +65,7 @@ Incident Watch::incident(Happening happening, std::string reason, const Turn& tu
             .happening = happening,
             .rule = spec_.name,
             .group = group == nullptr ? "" : group->spec().name,
-            .pid = of_a_loss ? last_lost_ : 0,
+            .pid = of_a_loss ? last_loss_.pid : 0,
             .reason = std::move(reason)};
 }
 
@@ -107,16 +107,12 @@ void Watch::report(Incident incident, Turn& turn) {
     const bool change_of_state =
         incident.happening != Happening::exit && incident.happening != Happening::stopped_excess;
     if (change_of_state && !paused_ && !spec_.notify_command.empty()) {
-        const auto id = run(spec_.notify_command, incident, "notify", turn);
-        for (auto& intent : turn.out) {
-            if (auto* command = std::get_if<RunCommand>(&intent); command != nullptr && command->id == id)
-                command->input = incident;
-        }
+        run(spec_.notify_command, incident, "notify", turn).input = incident;
     }
     turn.out.emplace_back(Report{std::move(incident)});
 }
 
-CommandId Watch::run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const {
+RunCommand& Watch::run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const {
     const CommandId id = turn.desk.next_command++;
     std::vector<std::pair<std::string, std::string>> environment{
         {"NEZUBAN_RULE", why.rule},
@@ -139,7 +135,7 @@ CommandId Watch::run(const Argv& argv, const Incident& why, const std::string& w
                                      .timeout = spec_.restart.timeout,
                                      .input = std::nullopt,
                                      .label = spec_.name + ": " + what});
-    return id;
+    return std::get<RunCommand>(turn.out.back());
 }
 
 RuleState Watch::state() const {

@@ -79,6 +79,16 @@ TEST_CASE("a daemon that turns again while it is looked at has answered") {
     CHECK(health.line == "ok: 1 rules");
 }
 
+TEST_CASE("a page without a text yet is one whose text is waited for") {
+    Desk desk;
+    desk.page.beat(monotonic_now());
+    CHECK(look_at_health(desk.path).error().number == EAGAIN);
+    CHECK(desk.read(Duration::zero()).line == "cannot tell: the daemon has not said anything yet");
+    std::thread daemon([&] { CHECK(desk.page.publish("rule\ta\tok\t1\t1\t-\t-\t\nend\n").has_value()); });
+    CHECK(desk.read(20s).line == "ok: 1 rules");
+    daemon.join();
+}
+
 TEST_CASE("a text that isn't one is waited for no longer than it takes") {
     Desk desk;
     desk.page.beat(monotonic_now());

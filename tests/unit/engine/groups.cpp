@@ -22,17 +22,6 @@ struct Chain : Site {
         : Site(std::move(rules), std::move(options)) {
         begin();
     }
-    [[nodiscard]] std::vector<Incident> told(Happening happening, std::string_view rule) const {
-        auto all = story.told(happening);
-        std::erase_if(all, [&](const Incident& one) { return one.rule != rule; });
-        return all;
-    }
-    [[nodiscard]] std::string fact(const Incident& incident, std::string_view key) const {
-        for (const auto& one : incident.evidence) {
-            if (one.key == key) return text_of(one);
-        }
-        return {};
-    }
 };
 
 } // namespace
@@ -229,8 +218,8 @@ TEST_CASE("who fell first is the cause, in whatever order it is heard of") {
     CHECK(group.since == site.story.now - 20ms - 900us);
     const auto under = site.told(Happening::under, "web");
     REQUIRE(under.size() == 1);
-    CHECK(site.fact(under[0], "root_cause") == "db");
-    CHECK(site.fact(under[0], "role") == "consequence");
+    CHECK(fact(under[0], "root_cause") == "db");
+    CHECK(fact(under[0], "role") == "consequence");
     CHECK(variable(site.story.commands("db: start")[0], "NEZUBAN_ROOT_CAUSE") == "db");
     site.come_to_rest();
     CHECK(site.done() == "start db, start app, start web");

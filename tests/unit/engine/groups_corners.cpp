@@ -11,33 +11,6 @@
 using namespace nezuban;
 using namespace nezuban::test;
 
-namespace {
-
-std::vector<RuleSpec> pair_of(const ReadySpec& ready = {}) {
-    std::vector rules{service("db"), service("app", {"db"})};
-    rules[0].ready = ready;
-    return rules;
-}
-
-StoryOptions one_group(std::vector<std::string> members = {"db", "app"}) {
-    return {.groups = {{.name = "mail", .members = std::move(members)}}};
-}
-
-std::vector<Incident> told(const Site& site, Happening happening, std::string_view rule) {
-    auto all = site.story.told(happening);
-    std::erase_if(all, [&](const Incident& one) { return one.rule != rule; });
-    return all;
-}
-
-std::string fact(const Incident& incident, std::string_view key) {
-    for (const auto& one : incident.evidence) {
-        if (one.key == key) return text_of(one);
-    }
-    return {};
-}
-
-} // namespace
-
 TEST_CASE("a restart by hand that was not ready in time does not keep those down for ever that require it") {
     Site site(pair_of({.tcp = "ready:db", .timeout = 2s}), one_group());
     site.begin();
@@ -125,7 +98,7 @@ TEST_CASE("a fall is told with who fell now") {
         const auto pid = site.process("db").pid;
         site.kill("db");
         site.run_for(20ms);
-        const auto under = told(site, Happening::restart, "app").back();
+        const auto under = site.told(Happening::restart, "app").back();
         CHECK(fact(under, "root_cause") == "db");
         CHECK(fact(under, "root_cause_pid") == std::to_string(pid));
         CHECK(site.group("mail").since > site.story.now - 1h);
@@ -137,7 +110,7 @@ TEST_CASE("a fall is told with who fell now") {
         site.run_for(24h * 7);
         site.kill("db");
         site.run_for(20ms);
-        CHECK(fact(told(site, Happening::under, "db").back(), "root_cause") == "db");
+        CHECK(fact(site.told(Happening::under, "db").back(), "root_cause") == "db");
         CHECK(variable(site.story.commands("app: stop").back(), "NEZUBAN_ROOT_CAUSE") == "db");
     }
 }
@@ -225,7 +198,7 @@ TEST_CASE("who has nothing to do with a fall is not said to be restarted with it
     site.run_for(1s);
     site.story.born("log");
     site.run_for(1s);
-    const auto over = told(site, Happening::over, "log");
+    const auto over = site.told(Happening::over, "log");
     REQUIRE(over.size() == 1);
     CHECK(fact(over[0], "role") == "");
 }
@@ -286,4 +259,24 @@ TEST_CASE("a child that outlives its server for a moment does not make the serve
     CHECK(site.group("mail").consequences == std::vector<std::string>{"app", "web"});
     site.come_to_rest();
     CHECK(site.story.of("app").attempts_used == 0);
+}
+
+TEST_CASE("a reset while one that did not get ready waits for its next attempt starts nobody who requires it") {
+    auto rules = pair_of({.tcp = "ready:db", .timeout = 2s});
+    for (auto& rule : rules)
+        rule.restart.delay = 1min;
+    Site site(rules, one_group());
+    site.begin();
+    site.habits["db"].ready = 1h;
+    site.kill("db");
+    site.run_for(5s); // not ready in time
+    const auto before = site.steps.size();
+    REQUIRE(site.story.engine.reset("db", site.story.now, site.story.wanted));
+    site.run_for(100ms);
+    INFO("steps: " << site.done());
+    CHECK(site.steps.size() > before);
+    CHECK(std::ranges::find(site.steps, "start app") == site.steps.end());
+    site.habits["db"].ready = 0s;
+    site.come_to_rest();
+    CHECK(site.steps.back() == "start app");
 }

@@ -13,16 +13,6 @@ using namespace nezuban::test;
 
 namespace {
 
-std::vector<RuleSpec> pair_of(const ReadySpec& ready = {}) {
-    std::vector rules{service("db"), service("app", {"db"})};
-    rules[0].ready = ready;
-    return rules;
-}
-
-StoryOptions one_group(std::vector<std::string> members = {"db", "app"}) {
-    return {.groups = {{.name = "mail", .members = std::move(members)}}};
-}
-
 // Notes every command that is run beside an earlier one of the same rule.
 void forbid_doubles(Site& site, std::string& broken) {
     site.commands_live = true;

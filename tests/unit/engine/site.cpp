@@ -23,6 +23,21 @@ RuleSpec by_command(const std::string& name, std::vector<std::string> required) 
     return spec;
 }
 
+std::vector<RuleSpec> pair_of(const ReadySpec& ready_db) {
+    std::vector rules{service("db"), service("app", {"db"})};
+    rules[0].ready = ready_db;
+    return rules;
+}
+
+StoryOptions one_group(std::vector<std::string> members) {
+    return {.groups = {{.name = "mail", .members = std::move(members)}}};
+}
+
+std::string fact(const Incident& incident, std::string_view key) {
+    const auto found = std::ranges::find(incident.evidence, key, &Fact::key);
+    return found == incident.evidence.end() ? std::string() : text_of(*found);
+}
+
 Site::Site(std::vector<RuleSpec> rules, StoryOptions options)
     : story(rules, options), rules_(std::move(rules)), groups_(std::move(options.groups)) {
     for (const auto& spec : rules_) {
@@ -251,6 +266,12 @@ void Site::come_to_rest() {
 
 std::string Site::done() const {
     return fmt::format("{}", fmt::join(steps, ", "));
+}
+
+std::vector<Incident> Site::told(Happening happening, std::string_view rule) const {
+    auto all = story.told(happening);
+    std::erase_if(all, [&](const Incident& one) { return one.rule != rule; });
+    return all;
 }
 
 GroupView Site::group(std::string_view name) const {

@@ -21,6 +21,13 @@ RuleSpec service(const std::string& name, std::vector<std::string> required = {}
 // ... that is only ever restarted by one command.
 RuleSpec by_command(const std::string& name, std::vector<std::string> required = {});
 
+// app requires db; and the group mail.
+std::vector<RuleSpec> pair_of(const ReadySpec& ready_db = {});
+StoryOptions one_group(std::vector<std::string> members = {"db", "app"});
+
+// Empty: it isn't told.
+[[nodiscard]] std::string fact(const Incident& incident, std::string_view key);
+
 struct Habits {
     Duration start = 100ms; // from the command to the process, which ends the command
     Duration stop = 50ms;   // likewise
@@ -80,6 +87,7 @@ public:
     [[nodiscard]] std::string last() const {
         return steps.empty() ? std::string() : steps.back();
     }
+    [[nodiscard]] std::vector<Incident> told(Happening happening, std::string_view rule) const;
     [[nodiscard]] GroupView group(std::string_view name) const;
     [[nodiscard]] std::size_t position(const std::string& step) const; // in steps; the last one
 
