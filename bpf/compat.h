@@ -44,7 +44,8 @@ struct pt_regs___x86 {
 	unsigned short cs; /* of 64 bits, and 16 since 6.9 */
 } __attribute__((preserve_access_index));
 
-struct pt_regs___arm64 {
+/* libbpf has a pt_regs___arm64 of its own, without syscallno. */
+struct pt_regs___aarch64 {
 	u64 regs[31];
 	u64 pc;
 	u64 pstate;

@@ -75,7 +75,7 @@ static __always_inline s64 read_syscall(struct pt_regs *registers)
 static __always_inline void read_entry(struct entry *entry, struct task_struct *task,
                                        struct pt_regs *registers)
 {
-	struct pt_regs___arm64 *regs = (void *)registers;
+	struct pt_regs___aarch64 *regs = (void *)registers;
 
 	entry->syscall = regs->syscallno;
 	entry->args[0] = regs->orig_x0;
@@ -90,7 +90,7 @@ static __always_inline void read_entry(struct entry *entry, struct task_struct *
 
 static __always_inline s64 read_syscall(struct pt_regs *registers)
 {
-	return ((struct pt_regs___arm64 *)registers)->syscallno;
+	return ((struct pt_regs___aarch64 *)registers)->syscallno;
 }
 
 #endif
