@@ -1,4 +1,5 @@
 // From an exit in the kernel (the stamp of its record) to the decision in the engine, among 10,000 idle processes.
+#include "../support/features.hpp"
 #include "app/observer.hpp"
 #include "bench.hpp"
 #include "engine/engine.hpp"
@@ -67,7 +68,7 @@ std::vector<Load> loads() {
 }
 
 void in_process(const Load& load, test::Child& source, bool barred) {
-    auto observer = bench::must(Observer::attach(DaemonSpec{}.ring_size));
+    auto observer = bench::must(Observer::attach(test::features(), DaemonSpec{}.ring_size));
     Engine engine({}, {rule_of(1), rule_of(0)}, {}, {});
     bench::Series latencies(load.name);
     source.send("go");

@@ -3,6 +3,7 @@
 // between two runs is worth. An empty program tells what any program costs there, before it does anything.
 #include "ping_pong.hpp"
 
+#include "../support/features.hpp"
 #include "empty_switch.hpp"
 
 #include <cmath>
@@ -62,7 +63,7 @@ private:
     }
 
     std::optional<bench::PingPong> load_; // now and then others: where their memory lies makes a difference as well
-    Stalls stalls_ = bench::must(Stalls::attach());
+    Stalls stalls_ = bench::must(Stalls::attach(test::features()));
     bench::Baseline baseline_ = bench::load_baseline(false);
     std::unique_ptr<test::Daemon> daemon_;
 };

@@ -1,4 +1,5 @@
 // Every process of a machine with 20,000 of them into a fresh engine, against reading stat, status and cmdline of each.
+#include "../support/features.hpp"
 #include "app/observer.hpp"
 #include "bench.hpp"
 #include "engine/engine.hpp"
@@ -39,7 +40,7 @@ void pass(Observer& observer, Engine& engine) {
 
 void run() {
     auto sleepers = test::start_program("nzsleepers", {many, "--name", "nzb-idle", "--life", "600"});
-    auto observer = bench::must(Observer::attach(DaemonSpec{}.ring_size));
+    auto observer = bench::must(Observer::attach(test::features(), DaemonSpec{}.ring_size));
     bench::Series fresh("all processes into a fresh engine", "ms");
     bench::Series again("compared with an engine that knows them", "ms");
     bench::Series proc("stat, status and cmdline of each", "ms");

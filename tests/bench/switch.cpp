@@ -1,6 +1,7 @@
 // What stall tracking costs a context switch: by the kernel's own statistics, net of an empty program on the same
 // tracepoint in the same run, beside the usual way (a hash of thread ids, and the precise clock) to know who was off
 // its processor for how long.
+#include "../support/features.hpp"
 #include "empty_switch.hpp"
 #include "ping_pong.hpp"
 #include "probe/lifecycle.hpp"
@@ -48,7 +49,7 @@ bench::Series measure(Way way, const std::string& name) {
         const auto baseline = bench::load_baseline(way == Way::usual);
         bench::attach(baseline);
         std::optional<Stalls> stalls;
-        if (way != Way::usual) stalls = bench::must(Stalls::attach());
+        if (way != Way::usual) stalls = bench::must(Stalls::attach(test::features()));
         if (way == Way::another_watched) load.watch_bystander_in(*stalls);
         if (way == Way::both_watched) load.watch_both_in(*stalls);
         load.run(warm);

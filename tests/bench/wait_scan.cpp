@@ -1,5 +1,6 @@
 // One wait scan of a machine with 20,000 sleepers: processor time of the pass over threads, of that over sockets, and
 // of both; and how long the watcher is away for one slice.
+#include "../support/features.hpp"
 #include "app/scan_pace.hpp"
 #include "bench.hpp"
 #include "core/spec.hpp"
@@ -59,7 +60,7 @@ void print_share(const bench::Series& threads, const bench::Series& sockets) {
 
 void run() {
     auto sleepers = bench::start_sleepers(many);
-    auto waits = bench::must(Waits::load());
+    auto waits = bench::must(Waits::load(test::features()));
     const ScanWish all{.uninterruptible = true,
                        .stopped = true,
                        .locks = true,

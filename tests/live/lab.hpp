@@ -5,6 +5,7 @@
 #include "engine/engine.hpp"
 #include "io/clock.hpp"
 #include "support/child.hpp"
+#include "support/features.hpp"
 #include "support/privilege.hpp"
 #include "support/skip.hpp"
 
@@ -31,7 +32,7 @@ inline RuleSpec rule_of(std::string name, MatchSpec match) {
 class Lab {
 public:
     explicit Lab(std::vector<RuleSpec> rules, std::uint64_t ring_size = 4U << 20U)
-        : observer_(must(Observer::attach(ring_size))), engine_({}, std::move(rules), {}, {}) {
+        : observer_(must(Observer::attach(test::features(), ring_size))), engine_({}, std::move(rules), {}, {}) {
         observer_.compare();
         // The first pass; what happens from here on is told by events.
         pump_until([&] { return passes_ > 0; });

@@ -5,6 +5,7 @@
 #include "probe/lifecycle.hpp"
 #include "probe/waits.hpp"
 #include "support/child.hpp"
+#include "support/features.hpp"
 #include "support/privilege.hpp"
 #include "support/skip.hpp"
 
@@ -34,7 +35,7 @@ inline std::uint32_t pid_of(const Child& child) {
 
 class Scanner {
 public:
-    Scanner() : waits_(must(Waits::load())) {}
+    Scanner() : waits_(must(Waits::load(test::features()))) {}
 
     std::vector<ThreadWait> threads(const ScanWish& wish) {
         std::vector<ThreadWait> told;

@@ -3,6 +3,7 @@
 
 #include "live/identity.hpp"
 #include "support/child.hpp"
+#include "support/features.hpp"
 #include "support/privilege.hpp"
 #include "support/skip.hpp"
 
@@ -62,7 +63,7 @@ constexpr Duration rounding = 20ms;
 
 TEST_CASE("a process that ticks tells one stall when it pauses, as long as the pause was") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker");
     const auto process = identity_of(ticker.pid());
     REQUIRE(stalls.watch(process, 200ms));
@@ -84,7 +85,7 @@ TEST_CASE("a process that ticks tells one stall when it pauses, as long as the p
 
 TEST_CASE("a process that ticks has no longer stalls than it knows of itself") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker");
     const auto process = identity_of(ticker.pid());
     REQUIRE(stalls.watch(process, 200ms));
@@ -106,7 +107,7 @@ TEST_CASE("a process that ticks has no longer stalls than it knows of itself") {
 
 TEST_CASE("a thread that keeps its processor is life enough for a process whose other thread sleeps for long") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker", {"--every", "150", "--pair"});
     const auto process = identity_of(ticker.pid());
     ticker.ask("burn");
@@ -127,7 +128,7 @@ TEST_CASE("a thread that keeps its processor is life enough for a process whose 
 
 TEST_CASE("two threads that take turns are no stall of their process, though each of them rests for longer") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker", {"--every", "150", "--pair"});
     const auto process = identity_of(ticker.pid());
     REQUIRE(stalls.watch(process, 290ms));
@@ -148,7 +149,7 @@ TEST_CASE("two threads that take turns are no stall of their process, though eac
 
 TEST_CASE("of a process with too many threads to look at in a switch, a stall is told if it was seen while it lasted") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker", {"--idle", "200"});
     const auto process = identity_of(ticker.pid());
     REQUIRE(stalls.watch(process, 200ms));
@@ -166,7 +167,7 @@ TEST_CASE("of a process with too many threads to look at in a switch, a stall is
 TEST_CASE(
     "a process is watched on when its leader has ended, and when another of its threads becomes another program") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto idle = start_program("nzidle");
     const auto process = identity_of(idle.pid());
     REQUIRE(stalls.watch(process, 1s));
@@ -183,7 +184,7 @@ TEST_CASE(
 
 TEST_CASE("a process that waits is silent, and one that spins is not, however long it keeps its processor") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto waiting = start_program("nzidle");
     auto spinning = start_program("nzticker");
     spinning.ask("spin");
@@ -210,7 +211,7 @@ TEST_CASE("a process that waits is silent, and one that spins is not, however lo
 
 TEST_CASE("a followed thread is told once, when it is back") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto idle = start_program("nzidle");
     const auto process = identity_of(idle.pid());
 
@@ -229,7 +230,7 @@ TEST_CASE("a followed thread is told once, when it is back") {
 
 TEST_CASE("a followed thread is told when it comes back to die") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto idle = start_program("nzidle");
     const auto process = identity_of(idle.pid());
     REQUIRE(stalls.follow(process, leader_of(process)));
@@ -241,7 +242,7 @@ TEST_CASE("a followed thread is told when it comes back to die") {
 
 TEST_CASE("more threads than can be followed are an error, not a silence") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto sleepers = start_program("nzsleepers", {"1100", "--name", "nzmany"});
     auto snapshot = must(Snapshot::load());
     REQUIRE(snapshot.begin());
@@ -265,7 +266,7 @@ TEST_CASE("more threads than can be followed are an error, not a silence") {
 
 TEST_CASE("the system calls of a thread are counted: none while it spins, some when it goes on") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker");
     const auto process = identity_of(ticker.pid());
     const auto thread = leader_of(process);
@@ -288,7 +289,7 @@ TEST_CASE("the system calls of a thread are counted: none while it spins, some w
 
 TEST_CASE("who is gone, or only carries the number of somebody who was meant, is neither watched nor followed") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto idle = start_program("nzidle");
     const auto process = identity_of(idle.pid());
     const Identity other{.pid = process.pid, .start_ns = process.start_ns - 1};
@@ -314,7 +315,7 @@ TEST_CASE("who is gone, or only carries the number of somebody who was meant, is
 TEST_CASE("a recycled pid is not watched in place of the one that had it") {
     NEEDS_BPF();
     if (!can_recycle_pids()) SKIP("/proc/sys/kernel/ns_last_pid can't be written");
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     Child recycler({program("nzrecycle"), "--name", "nzlive-1", "--second-name", "nzlive-2"});
     const auto first = identity_of(number_in(recycler.read_line(), "pid"));
     REQUIRE(stalls.watch(first, 1s));
@@ -333,7 +334,7 @@ TEST_CASE("a recycled pid is not watched in place of the one that had it") {
 
 TEST_CASE("who is forgotten tells nothing more") {
     NEEDS_BPF();
-    auto stalls = must(Stalls::attach());
+    auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker");
     const auto process = identity_of(ticker.pid());
     REQUIRE(stalls.watch(process, 100ms));

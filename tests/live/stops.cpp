@@ -2,6 +2,7 @@
 #include "live/identity.hpp"
 #include "probe/lifecycle.hpp"
 #include "support/child.hpp"
+#include "support/features.hpp"
 #include "support/privilege.hpp"
 #include "support/skip.hpp"
 
@@ -18,7 +19,7 @@ using namespace nezuban::test;
 namespace {
 
 Lifecycle watch_signals() {
-    return must(Lifecycle::attach(probe_features(), 1U << 20U));
+    return must(Lifecycle::attach(test::features(), 1U << 20U));
 }
 
 std::uint32_t kill_by_shell(int signal, long pid) {

@@ -9,7 +9,7 @@ using namespace nezuban::test;
 
 TEST_CASE("features: nothing that is required is missing") {
     NEEDS_BPF();
-    const auto features = probe_features();
+    const auto features = test::features();
     std::printf("kernel %s\n", features.kernel.c_str());
     for (const auto& feature : features.all) {
         std::printf("  %-36s %s\n", feature.name.c_str(), feature.present ? "yes" : "no");
@@ -24,7 +24,7 @@ TEST_CASE("attach: the verifier takes every program, and the iterator") {
 
 TEST_CASE("attach: the programs that fit this kernel are the ones that run") {
     NEEDS_BPF();
-    const auto features = probe_features();
+    const auto features = test::features();
     auto& watch = the_watch();
     std::map<std::string, std::string> by_hook;
     for (const auto& cost : watch.lifecycle().costs()) {
@@ -40,7 +40,7 @@ TEST_CASE("attach: the programs that fit this kernel are the ones that run") {
 
 TEST_CASE("attach: a ring that is too small counts what it lost") {
     NEEDS_BPF();
-    auto small = must(Lifecycle::attach(probe_features(), 4096));
+    auto small = must(Lifecycle::attach(test::features(), 4096));
     for (int i = 0; i < 100; ++i) {
         const pid_t pid = fork();
         if (pid == 0) _exit(0);
@@ -61,7 +61,7 @@ TEST_CASE("attach: a ring that is too small counts what it lost") {
 TEST_CASE("overhead: measured by the kernel's statistics, net of the empty programs") {
     NEEDS_BPF();
     int rounds = 0;
-    const auto report = must(measure_overhead(probe_features(), 1U << 20U, [&] { return ++rounds <= 20; }));
+    const auto report = must(measure_overhead(test::features(), 1U << 20U, [&] { return ++rounds <= 20; }));
 
     std::map<std::string, std::uint64_t> runs;
     for (const auto& program : report.programs) {

@@ -159,7 +159,7 @@ TEST_CASE("setuid: seen by the iterator, and told by the next exec") {
 
 TEST_CASE("cgroup: a move is told at once, with another key") {
     NEEDS_BPF();
-    if (!probe_features().cgroup_moves) SKIP("this kernel does not tell moves between cgroups");
+    if (!test::features().cgroup_moves) SKIP("this kernel does not tell moves between cgroups");
     const std::string unified = "/sys/fs/cgroup/unified";
     const std::string root = access((unified + "/cgroup.procs").c_str(), W_OK) == 0 ? unified : "/sys/fs/cgroup";
     const std::string group = root + "/nzvm-" + std::to_string(getpid());

@@ -136,7 +136,7 @@ TEST_CASE("threads: many that end together are one death") {
     // Where the tracepoint does not say which thread was the last, several may tell it.
     const int told = exits_told(watch, pid);
     CHECK(told >= 1);
-    if (probe_features().exit_tells_group_dead) CHECK(told == 1);
+    if (test::features().exit_tells_group_dead) CHECK(told == 1);
 }
 
 TEST_CASE("zombie: its exit is told, and the iterator says what it is") {

@@ -18,7 +18,7 @@ namespace {
 
 // The programs' load takes seconds here: one for all tests, and one attempt.
 Result<Stalls>& the_stalls() {
-    static Result<Stalls> stalls = Stalls::attach();
+    static Result<Stalls> stalls = Stalls::attach(test::features());
     return stalls;
 }
 

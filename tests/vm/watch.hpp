@@ -4,6 +4,7 @@
 #include "probe/lifecycle.hpp"
 #include "probe/snapshot.hpp"
 #include "support/child.hpp"
+#include "support/features.hpp"
 #include "support/privilege.hpp"
 #include "support/skip.hpp"
 
@@ -31,7 +32,7 @@ template <typename T> T must(Result<T> result) {
 
 class Watch {
 public:
-    Watch() : lifecycle_(must(Lifecycle::attach(probe_features(), 1U << 20U))), snapshot_(must(Snapshot::load())) {}
+    Watch() : lifecycle_(must(Lifecycle::attach(test::features(), 1U << 20U))), snapshot_(must(Snapshot::load())) {}
 
     // What a test does not look at stays: every test asks for pids of its own.
     template <typename Kind> Kind await(const std::function<bool(const Kind&)>& wanted) {

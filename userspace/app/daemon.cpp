@@ -43,7 +43,7 @@ Daemon::Daemon(Parts parts)
               parts_.store.log(Severity::info, label + ": " + line);
           },
           [](const Incident& incident) { return to_json(incident, clock_pair()); }),
-      waits_(parts_.loop, parts_.spawner, parts_.observer.lifecycle(),
+      waits_(parts_.loop, parts_.spawner, parts_.features, parts_.observer.lifecycle(),
              {.event = [this](const Event& event, Time time) { handle(event, time); },
               .log = [this](const std::string& line) { parts_.store.log(Severity::warning, line); }}),
       prober_(

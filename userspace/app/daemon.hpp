@@ -38,6 +38,7 @@ public:
         Spec spec;
         Loop& loop;
         Spawner& spawner;
+        Features features;
         SignalFd& signals;
         Store& store;
         Observer observer;

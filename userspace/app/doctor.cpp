@@ -6,7 +6,6 @@
 #include "control/protocol.hpp"
 #include "core/spec.hpp"
 #include "io/clock.hpp"
-#include "probe/features.hpp"
 #include "probe/overhead.hpp"
 
 #include <algorithm>
@@ -60,14 +59,14 @@ void measure_hangs(const DoctorOptions& options, Duration scan_every, Findings& 
     const auto begin_span = [&]() -> std::function<bool()> {
         return [end = monotonic_now() + options.hold / 6] { return monotonic_now() < end; };
     };
-    if (auto stalls = measure_stall_overhead(begin_span)) {
+    if (auto stalls = measure_stall_overhead(findings.features, begin_span)) {
         std::ranges::move(stalls->programs, std::back_inserter(findings.overhead->programs));
         findings.overhead->map_bytes += stalls->map_bytes;
     } else {
         findings.to_mend.push_back("hang.silent is not watched, and the end of a stall is seen by the next scan only: "
                                    + stalls.error().text);
     }
-    if (auto scan = measure_scan(scan_every)) {
+    if (auto scan = measure_scan(findings.features, scan_every)) {
         findings.scan = *scan;
         findings.overhead->map_bytes += scan->map_bytes;
         if (!scan->sockets_seen) findings.to_mend.emplace_back("hang.unserved is not looked for: no socket scan");
@@ -77,7 +76,7 @@ void measure_hangs(const DoctorOptions& options, Duration scan_every, Findings& 
 }
 
 Findings examine(const DoctorOptions& options) {
-    Findings findings{.features = probe_features()};
+    Findings findings{.features = probe_features(options.without)};
     if (auto able = require(findings.features); !able) {
         findings.to_mend.push_back(able.error().text);
         return findings;
@@ -125,9 +124,10 @@ void print(const Findings& findings, std::ostream& out) {
     out << fmt::format("kernel {}\n", findings.features.kernel);
     for (const auto& feature : findings.features.all) {
         const char* mark = feature.present ? "yes" : (feature.required ? "NO" : "no");
-        out << fmt::format("  {:<36} {:<4}{}\n", feature.name, mark, feature.present ? "" : feature.detail);
+        out << fmt::format("  {:<20} {:<36} {:<4}{}\n", feature.name, feature.title, mark,
+                           feature.present ? "" : feature.detail);
     }
-    out << fmt::format("mode: {}\n", findings.overhead ? "bpf" : "none");
+    out << fmt::format("mode: {}\n", name_of(findings.features.mode));
     if (findings.overhead) print_costs(*findings.overhead, out);
     if (findings.scan) print_scan(*findings.scan, out);
     if (findings.overhead)
@@ -162,6 +162,8 @@ void print_json(const Findings& findings, std::ostream& out) {
     auto features = nlohmann::json::array();
     for (const auto& feature : findings.features.all) {
         features.push_back({{"name", feature.name},
+                            {"title", feature.title},
+                            {"withheld", feature.withheld},
                             {"present", feature.present},
                             {"required", feature.required},
                             {"detail", feature.detail}});
@@ -178,7 +180,7 @@ void print_json(const Findings& findings, std::ostream& out) {
         }
     }
     const nlohmann::json all{
-        {"kernel", findings.features.kernel},  {"mode", findings.overhead ? "bpf" : "none"},
+        {"kernel", findings.features.kernel},  {"mode", name_of(findings.features.mode)},
         {"features", std::move(features)},     {"programs", std::move(programs)},
         {"wait_scan", json_of(findings.scan)}, {"map_bytes", findings.overhead ? findings.overhead->map_bytes : 0},
         {"daemon", findings.daemon},           {"to_mend", findings.to_mend}};

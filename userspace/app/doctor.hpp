@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/time.hpp"
+#include "probe/features.hpp"
 
 #include <chrono>
 #include <iosfwd>
@@ -14,6 +15,7 @@ struct DoctorOptions {
     Duration hold = std::chrono::seconds(2); // how long to measure
     std::string config;                      // for the ring's size and how often hangs are looked for; may be missing
     std::string socket;                      // of a daemon that may run
+    Without without;                         // features of the kernel
 };
 
 // Returns the exit code: 0 all well, 1 something should be mended, 4 it can't run here.

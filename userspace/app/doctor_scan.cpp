@@ -51,8 +51,8 @@ double ScanCost::share() const {
     return 100 * (seconds_of(threads) / seconds_of(threads_every) + of_sockets);
 }
 
-Result<ScanCost> measure_scan(Duration every) {
-    auto waits = Waits::load();
+Result<ScanCost> measure_scan(const Features& features, Duration every) {
+    auto waits = Waits::load(features);
     if (!waits) return std::unexpected(waits.error());
     const ScanWish wish{.uninterruptible = true,
                         .stopped = true,

@@ -3,6 +3,7 @@
 
 #include "core/result.hpp"
 #include "core/time.hpp"
+#include "probe/features.hpp"
 
 #include <cstdint>
 
@@ -22,6 +23,6 @@ struct ScanCost {
 };
 
 // every: daemon.scan. Looks a few times, with what the daemon asks for by default.
-[[nodiscard]] Result<ScanCost> measure_scan(Duration every);
+[[nodiscard]] Result<ScanCost> measure_scan(const Features& features, Duration every);
 
 } // namespace nezuban

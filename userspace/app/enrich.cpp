@@ -41,7 +41,15 @@ void Enricher::enrich(Event& event, const Needs& needs) {
     if (process == nullptr) return;
     if (needs.exe && !process->exe) process->exe = text_of(read_exe(process->id.pid));
     if (needs.args && !process->args) process->args = text_of(read_args(process->id.pid));
+    if (needs.name && !process->name) process->name = name_of(*process);
     if (needs.cgroups && !process->cgroups) process->cgroups = cgroups_of(*process);
+}
+
+// It begins with the comm that the kernel told; what doesn't is of somebody else, or of before a change of name.
+Text Enricher::name_of(const Process& process) {
+    if (!process.may_have_longer_name()) return nullptr;
+    auto name = read_name(process.id.pid);
+    return name && name->starts_with(process.comm) ? text_of(std::move(name)) : nullptr;
 }
 
 Text Enricher::cgroups_of(const Process& process) {

@@ -14,6 +14,7 @@ public:
     void enrich(Event& event, const Needs& needs);
 
 private:
+    static Text name_of(const Process& process);
     Text cgroups_of(const Process& process);
 
     // The paths behind a cgroup key: most processes of a machine share a few hundred. Kept until there are too many.

@@ -203,13 +203,13 @@ private:
 };
 
 // The tree of lookups: what is cheap and can't block first, the children's answers while we look.
-Result<std::vector<Explanation>> explain_all(const std::vector<std::uint32_t>& pids, std::uint32_t asked,
-                                             const ExplainOptions& options) {
+Result<std::vector<Explanation>> explain_all(const Features& features, const std::vector<std::uint32_t>& pids,
+                                             std::uint32_t asked, const ExplainOptions& options) {
     auto errand = SceneErrand::send(pids, options.config);
     if (!errand) return std::unexpected(errand.error());
     std::vector<RuleSpec> rules;
     std::map<std::uint32_t, std::vector<Finding>> of_daemon;
-    auto looks = look_twice(pids, [&] {
+    auto looks = look_twice(features, pids, [&] {
         rules = rules_for_thresholds(options.config);
         of_daemon = findings_of_daemon(options.socket, patience_for_daemon);
     });
@@ -245,9 +245,9 @@ int gone(std::uint32_t asked, const ExplainOptions& options, std::ostream& out) 
     return exit_no;
 }
 
-int explain_process(const ProcessStatus& status, std::uint32_t asked, const ExplainOptions& options, std::ostream& out,
-                    std::ostream& err) {
-    const auto all = explain_all({status.pid}, asked, options);
+int explain_process(const Features& features, const ProcessStatus& status, std::uint32_t asked,
+                    const ExplainOptions& options, std::ostream& out, std::ostream& err) {
+    const auto all = explain_all(features, {status.pid}, asked, options);
     if (!all) return not_able(all.error(), err);
     auto explanation = all->front();
     if (explanation.around.comm.empty()) explanation.around.comm = status.comm;
@@ -301,14 +301,15 @@ int explain_rule(const ExplainOptions& options, std::ostream& out, std::ostream&
                            in_brackets(did_you_mean(options.target, names)));
         return exit_no;
     }
-    if (auto able = require(probe_features()); !able) return not_able(able.error(), err);
+    const auto features = probe_features(options.without);
+    if (auto able = require(features); !able) return not_able(able.error(), err);
     const auto pids = processes_of(*rule);
     if (!pids) return not_able(pids.error(), err);
     if (pids->empty()) {
         print_rule(*rule, {}, options, out);
         return 0;
     }
-    auto all = explain_all(*pids, 0, options);
+    auto all = explain_all(features, *pids, 0, options);
     if (!all) return not_able(all.error(), err);
     // Who has ended meanwhile is not the rule's any more.
     std::erase_if(*all, [](const Explanation& explanation) { return explanation.verdict.kind == VerdictKind::gone; });
@@ -321,10 +322,11 @@ int explain_rule(const ExplainOptions& options, std::ostream& out, std::ostream&
 int run_explain(const ExplainOptions& options, std::ostream& out, std::ostream& err) {
     const auto number = number_of(options.target);
     if (!number) return explain_rule(options, out, err);
-    if (auto able = require(probe_features()); !able) return not_able(able.error(), err);
+    const auto features = probe_features(options.without);
+    if (auto able = require(features); !able) return not_able(able.error(), err);
     const auto status = process_status(*number);
     if (!status) return gone(*number, options, out);
-    return explain_process(*status, *number, options, out, err);
+    return explain_process(features, *status, *number, options, out, err);
 }
 
 } // namespace nezuban

@@ -1,6 +1,8 @@
 // `nezuban explain`: why a process is or isn't moving.
 #pragma once
 
+#include "probe/features.hpp"
+
 #include <iosfwd>
 #include <string>
 
@@ -12,6 +14,7 @@ struct ExplainOptions {
     std::string target; // a process, a thread of one, or a rule
     bool json = false;
     bool stacks = false; // kernel stacks of all threads
+    Without without;     // features of the kernel
 };
 
 // Returns the exit code: 0 explained, whatever the verdict; 1 gone, or nobody of that name.

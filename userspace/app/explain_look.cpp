@@ -141,8 +141,9 @@ Result<void> complete(Look& look, const Pids& ours, std::set<std::uint32_t>& unr
 
 } // namespace
 
-Result<TwoLooks> look_twice(const std::vector<std::uint32_t>& pids, const std::function<void()>& meanwhile) {
-    auto waits = Waits::load();
+Result<TwoLooks> look_twice(const Features& features, const std::vector<std::uint32_t>& pids,
+                            const std::function<void()>& meanwhile) {
+    auto waits = Waits::load(features);
     if (!waits) return std::unexpected(waits.error());
     const Pids ours(pids.begin(), pids.end());
     TwoLooks looks;

@@ -3,6 +3,7 @@
 
 #include "core/result.hpp"
 #include "core/time.hpp"
+#include "probe/features.hpp"
 #include "rules/hang_memory.hpp"
 
 #include <cstdint>
@@ -22,7 +23,7 @@ struct TwoLooks {
 
 // pids: of processes; who is gone by then is not in the memory. meanwhile: called between the looks, which are at least
 // 60 ms apart; longer when it takes longer.
-[[nodiscard]] Result<TwoLooks> look_twice(const std::vector<std::uint32_t>& pids,
+[[nodiscard]] Result<TwoLooks> look_twice(const Features& features, const std::vector<std::uint32_t>& pids,
                                           const std::function<void()>& meanwhile);
 
 } // namespace nezuban

@@ -79,7 +79,7 @@ std::vector<std::string> matching(const std::vector<Matcher>& matchers, const st
                     .uid = status->uid,
                     .gid = status->gid,
                     .kernel_thread = status->kernel_thread,
-                    .comm = status->comm};
+                    .comm = status->comm}; // of a kernel thread all of its name: no more need be known
     Needs read;
     for (std::size_t i = 0; i < rules.size(); ++i) {
         if (!matchers[i].possible(process)) continue;

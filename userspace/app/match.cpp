@@ -42,7 +42,7 @@ std::vector<std::string> reasons(const MatchSpec& match) {
     std::vector<std::string> keys;
     if (match.any) keys.emplace_back("any process");
     if (match.kernel_thread) keys.emplace_back("kernel thread");
-    if (match.comm) keys.push_back("comm = " + *match.comm);
+    if (match.comm) keys.push_back((match.kernel_thread ? "comm ~ " : "comm = ") + *match.comm);
     if (match.exe) keys.push_back("exe ~ " + *match.exe);
     if (!match.args.empty()) keys.push_back(fmt::format("args has {}", fmt::join(match.args, ", ")));
     if (match.args_regex) keys.push_back("args ~ " + *match.args_regex);
@@ -58,8 +58,8 @@ std::string limits(const RuleSpec& rule) {
     return fmt::format("{} to {}{}", rule.count.min, max, rule.count.per ? " of each" : "");
 }
 
-Result<void> take_snapshot(Engine& engine) {
-    if (auto able = require(probe_features()); !able) return able;
+Result<void> take_snapshot(Engine& engine, const Features& features) {
+    if (auto able = require(features); !able) return able;
     auto snapshot = Snapshot::load();
     if (!snapshot) return std::unexpected(snapshot.error());
     if (auto begun = snapshot->begin(); !begun) return begun;
@@ -88,7 +88,7 @@ nlohmann::json as_json(const RuleSpec& rule, const std::vector<Process>& process
     for (const auto& process : processes) {
         list.push_back({{"pid", process.id.pid},
                         {"start_time_ns", process.id.start_ns},
-                        {"comm", process.comm},
+                        {"comm", process.shown_name()},
                         {"user", users.of(process.uid)},
                         {"args", arguments_of(process)},
                         {"exe", process.exe ? nlohmann::json(*process.exe) : nlohmann::json(nullptr)}});
@@ -109,7 +109,7 @@ void print(const RuleSpec& rule, const std::vector<Process>& processes, UserName
                        few ? ": UNDER" : (many ? ": OVER" : ""), fmt::join(reasons(rule.match), ", "));
     for (const auto& process : processes | std::views::take(shown)) {
         const auto line = printable(fmt::format("{}", fmt::join(arguments_of(process), " ")));
-        out << fmt::format("  {:>8} {:<15} {:<12} {}\n", process.id.pid, printable(process.comm), users.of(process.uid),
+        out << fmt::format("  {:>8} {:<15} {:<12} {}\n", process.id.pid, printable(process.shown_name()), users.of(process.uid),
                            line.substr(0, 100));
     }
     if (processes.size() > shown) out << fmt::format("  ... and {} more\n", processes.size() - shown);
@@ -126,7 +126,7 @@ int run_match(const MatchOptions& options, std::ostream& out, std::ostream& err)
         return 1;
     }
     Engine engine({}, *rules, {}, {});
-    if (auto taken = take_snapshot(engine); !taken) {
+    if (auto taken = take_snapshot(engine, probe_features(options.without)); !taken) {
         err << "nezuban: " << taken.error().text << '\n';
         return 4;
     }

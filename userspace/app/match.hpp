@@ -1,6 +1,8 @@
 // `nezuban match`: whom each rule counts right now, and why.
 #pragma once
 
+#include "probe/features.hpp"
+
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -11,6 +13,7 @@ struct MatchOptions {
     std::string config;
     std::vector<std::string> rules; // none: all
     bool json = false;
+    Without without; // features of the kernel
 };
 
 // Returns the exit code.

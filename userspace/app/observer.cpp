@@ -21,8 +21,8 @@ constexpr std::size_t longest_wait = 1000;
 Observer::Observer(Lifecycle lifecycle, Snapshot snapshot)
     : lifecycle_(std::move(lifecycle)), snapshot_(std::move(snapshot)) {}
 
-Result<Observer> Observer::attach(std::uint64_t ring_size) {
-    auto lifecycle = Lifecycle::attach(probe_features(), ring_size);
+Result<Observer> Observer::attach(const Features& features, std::uint64_t ring_size) {
+    auto lifecycle = Lifecycle::attach(features, ring_size);
     if (!lifecycle) return std::unexpected(lifecycle.error());
     auto snapshot = Snapshot::load();
     if (!snapshot) return std::unexpected(snapshot.error());

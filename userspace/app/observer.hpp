@@ -24,7 +24,7 @@ public:
         std::function<void(const Event&, Time)> event; // given in order
     };
 
-    static Result<Observer> attach(std::uint64_t ring_size);
+    static Result<Observer> attach(const Features& features, std::uint64_t ring_size);
 
     // Readable when there is work.
     [[nodiscard]] int descriptor() const {

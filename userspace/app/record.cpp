@@ -43,7 +43,7 @@ struct Recording {
     std::function<void(const std::string&)> log;
 };
 
-Result<void> record(const RecordOptions& options, Recording& recording) {
+Result<void> record(const RecordOptions& options, const Features& features, Recording& recording) {
     auto loop = Loop::create();
     if (!loop) return std::unexpected(loop.error());
     auto signals = SignalFd::open();
@@ -51,7 +51,7 @@ Result<void> record(const RecordOptions& options, Recording& recording) {
     auto spawner = Spawner::start();
     if (!spawner) return std::unexpected(spawner.error());
     if (auto attached = spawner->attach(*loop); !attached) return attached;
-    auto observer = Observer::attach(DaemonSpec{}.ring_size);
+    auto observer = Observer::attach(features, DaemonSpec{}.ring_size);
     if (!observer) return std::unexpected(observer.error());
 
     bool stopping = false;
@@ -80,7 +80,7 @@ Result<void> record(const RecordOptions& options, Recording& recording) {
                                       if (const auto* lost = std::get_if<EventsLost>(&event))
                                           recording.lost += lost->total();
                                   }};
-    WaitObserver waits(*loop, *spawner, observer->lifecycle(), {.event = ends.event, .log = recording.log});
+    WaitObserver waits(*loop, *spawner, features, observer->lifecycle(), {.event = ends.event, .log = recording.log});
     for (const auto& line : waits.missing())
         recording.log(line);
     observer->compare();
@@ -111,7 +111,8 @@ Result<void> record(const RecordOptions& options, Recording& recording) {
 } // namespace
 
 int run_record(const RecordOptions& options, std::ostream& err) {
-    if (auto able = require(probe_features()); !able) {
+    const auto features = probe_features(options.without);
+    if (auto able = require(features); !able) {
         err << "nezuban: " << able.error().text << '\n';
         return 4;
     }
@@ -121,7 +122,7 @@ int run_record(const RecordOptions& options, std::ostream& err) {
         err << "nezuban: can't write " << options.file << '\n';
         return 1;
     }
-    const auto done = record(options, recording);
+    const auto done = record(options, features, recording);
     recording.file.close();
     if (!done || !recording.file) {
         err << "nezuban: " << (done ? "writing " + options.file + " failed" : done.error().text) << '\n';

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/time.hpp"
+#include "probe/features.hpp"
 
 #include <iosfwd>
 #include <optional>
@@ -12,6 +13,7 @@ namespace nezuban {
 struct RecordOptions {
     std::string file;
     std::optional<Duration> hold; // absent: until SIGINT or SIGTERM
+    Without without;              // features of the kernel
 };
 
 // Returns the exit code.

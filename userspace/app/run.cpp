@@ -6,7 +6,6 @@
 #include "app/store.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
-#include "probe/features.hpp"
 
 #include <iostream>
 #include <utility>
@@ -32,7 +31,8 @@ int run_daemon(const RunOptions& options) {
     auto spec = read_configuration(options.config, std::cerr);
     if (!spec) return exit_configuration;
     if (options.socket) spec->daemon.socket = *options.socket;
-    if (auto able = require(probe_features()); !able) return complain(able.error(), exit_not_able);
+    auto features = probe_features(options.without);
+    if (auto able = require(features); !able) return complain(able.error(), exit_not_able);
 
     auto loop = Loop::create();
     if (!loop) return complain(loop.error(), exit_failed);
@@ -41,7 +41,7 @@ int run_daemon(const RunOptions& options) {
     if (auto attached = spawner->attach(*loop); !attached) return complain(attached.error(), exit_failed);
     auto store = Store::open(*loop, *spawner, spec->daemon);
     if (!store) return complain(store.error(), exit_failed);
-    auto observer = Observer::attach(spec->daemon.ring_size);
+    auto observer = Observer::attach(features, spec->daemon.ring_size);
     if (!observer) return complain(observer.error(), exit_not_able);
     auto memories = (*store)->memories();
     // After the attaching, so that no end is missed, and before the hardening, which makes a fork dear.
@@ -57,6 +57,7 @@ int run_daemon(const RunOptions& options) {
                    .spec = std::move(*spec),
                    .loop = *loop,
                    .spawner = *spawner,
+                   .features = std::move(features),
                    .signals = *signals,
                    .store = **store,
                    .observer = std::move(*observer),

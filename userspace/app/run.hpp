@@ -1,6 +1,8 @@
 // `nezuban run`: the daemon, from its start to its exit code.
 #pragma once
 
+#include "probe/features.hpp"
+
 #include <optional>
 #include <string>
 
@@ -9,6 +11,7 @@ namespace nezuban {
 struct RunOptions {
     std::string config;
     std::optional<std::string> socket; // instead of daemon.socket
+    Without without;                   // features of the kernel
 };
 
 // Returns the exit code.

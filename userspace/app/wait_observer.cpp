@@ -20,16 +20,17 @@ constexpr Duration longest_scan = 5s;
 
 } // namespace
 
-WaitObserver::WaitObserver(Loop& loop, Spawner& spawner, const Lifecycle& lifecycle, Ends ends)
+WaitObserver::WaitObserver(Loop& loop, Spawner& spawner, const Features& features, const Lifecycle& lifecycle,
+                           Ends ends)
     : loop_(loop), lifecycle_(lifecycle), ends_(std::move(ends)),
       examiner_(
           loop, spawner, [this](WaitScan scan) { finish(std::move(scan)); },
           [this](const std::string& line) { ends_.log(line); }) {
-    if (auto waits = Waits::load())
+    if (auto waits = Waits::load(features))
         waits_ = std::move(*waits);
     else
         missing_.push_back("hangs are not looked for: " + waits.error().text);
-    if (auto stalls = Stalls::attach()) {
+    if (auto stalls = Stalls::attach(features)) {
         stalls_ = std::move(*stalls);
         if (auto watched = loop_.watch(stalls_->descriptor(), ready::in, [this](std::uint32_t) { on_stalls(); });
             !watched)

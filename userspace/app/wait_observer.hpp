@@ -32,7 +32,7 @@ public:
     };
 
     // Never fails: what this kernel can't do is left out, and said in `missing`. All that is given outlives this.
-    WaitObserver(Loop& loop, Spawner& spawner, const Lifecycle& lifecycle, Ends ends);
+    WaitObserver(Loop& loop, Spawner& spawner, const Features& features, const Lifecycle& lifecycle, Ends ends);
     ~WaitObserver();
     WaitObserver(const WaitObserver&) = delete;
     WaitObserver& operator=(const WaitObserver&) = delete;

@@ -81,6 +81,15 @@ void add_global(CLI::App& app, Options& options) {
            "the control socket (default: what the configuration says)")
         ->type_name("PATH");
     app.add_flag("--json", options.json, "print for machines");
+    app.add_option_function<std::string>(
+           "--without",
+           [&options](const std::string& text) {
+               auto without = parse_without(text);
+               if (!without) throw CLI::ValidationError("--without", without.error().text);
+               options.without = std::move(*without);
+           },
+           "observe as on a kernel without these features, which doctor names")
+        ->type_name("FEATURE,...");
     app.set_version_flag("--version", "nezuban " NEZUBAN_VERSION, "print the version");
 }
 

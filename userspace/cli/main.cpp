@@ -34,7 +34,10 @@ constexpr std::array<std::pair<std::string_view, Verb>, 6> socket_verbs{{
 }};
 
 int doctor(const Options& options) {
-    DoctorOptions wanted{.json = options.json, .config = options.config, .socket = daemon_of(options).socket};
+    DoctorOptions wanted{.json = options.json,
+                         .config = options.config,
+                         .socket = daemon_of(options).socket,
+                         .without = options.without};
     if (options.hold) wanted.hold = *options.hold;
     return run_doctor(wanted, std::cout, std::cerr);
 }
@@ -44,7 +47,8 @@ int explain(const Options& options) {
                         .socket = daemon_of(options).socket,
                         .target = options.target,
                         .json = options.json,
-                        .stacks = options.stacks},
+                        .stacks = options.stacks,
+                        .without = options.without},
                        std::cout, std::cerr);
 }
 
@@ -52,18 +56,21 @@ int dispatch(const Options& options) {
     const std::string_view verb = options.verb;
     for (const auto& [name, asked] : socket_verbs)
         if (verb == name) return run_ask(asked, options, std::cout, std::cerr);
-    if (verb == "run") return run_daemon({.config = options.config, .socket = options.socket});
+    if (verb == "run")
+        return run_daemon({.config = options.config, .socket = options.socket, .without = options.without});
     if (verb == "check") return run_check(options, std::cout, std::cerr);
     if (verb == "match")
-        return run_match({.config = options.config, .rules = options.names, .json = options.json}, std::cout,
-                         std::cerr);
+        return run_match(
+            {.config = options.config, .rules = options.names, .json = options.json, .without = options.without},
+            std::cout, std::cerr);
     if (verb == "explain") return explain(options);
     if (verb == "health") {
         run_ahead(); // it is asked most when the machine is busiest
         return run_health(options, std::cout);
     }
     if (verb == "events") return run_events(options, std::cout, std::cerr);
-    if (verb == "record") return run_record({.file = options.file, .hold = options.hold}, std::cerr);
+    if (verb == "record")
+        return run_record({.file = options.file, .hold = options.hold, .without = options.without}, std::cerr);
     if (verb == "replay") return run_replay(options, std::cout, std::cerr);
     return doctor(options);
 }

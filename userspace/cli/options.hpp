@@ -3,6 +3,7 @@
 
 #include "control/health.hpp"
 #include "core/time.hpp"
+#include "probe/features.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,7 @@ struct Options {
     std::string file;                            // record, replay
     std::string target;                          // explain
     bool stacks = false;                         // explain
+    Without without;                             // run, match, explain, record, doctor
     bool follow = false;                         // events, like the rest
     std::string since;                           // a date or a duration
     std::string rule;

@@ -38,6 +38,7 @@ struct StallOverhead {
 // Likewise what is attached to context switches and system calls, which nobody pays for by default. Two processes hand
 // a byte to each other on one processor, for each measurement as long as the go_on that it asks for says so. An error:
 // this kernel can't, and the daemon does without.
-[[nodiscard]] Result<StallOverhead> measure_stall_overhead(const std::function<std::function<bool()>()>& begin_span);
+[[nodiscard]] Result<StallOverhead> measure_stall_overhead(const Features& features,
+                                                           const std::function<std::function<bool()>()>& begin_span);
 
 } // namespace nezuban

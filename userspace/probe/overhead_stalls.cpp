@@ -209,8 +209,9 @@ Result<Baseline> attach_baseline() {
 
 } // namespace
 
-Result<StallOverhead> measure_stall_overhead(const std::function<std::function<bool()>()>& begin_span) {
-    auto stalls = Stalls::attach();
+Result<StallOverhead> measure_stall_overhead(const Features& features,
+                                             const std::function<std::function<bool()>()>& begin_span) {
+    auto stalls = Stalls::attach(features);
     if (!stalls) return std::unexpected(stalls.error());
     auto baseline = attach_baseline();
     if (!baseline) return std::unexpected(baseline.error());

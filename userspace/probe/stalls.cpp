@@ -131,12 +131,14 @@ Stalls::~Stalls() = default;
 Stalls::Stalls(Stalls&&) noexcept = default;
 Stalls& Stalls::operator=(Stalls&&) noexcept = default;
 
-Result<Stalls> Stalls::attach() {
+Result<Stalls> Stalls::attach(const Features& features) {
     const LibbpfLog log;
-    if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, nullptr) != 1)
-        return fail("stall tracking needs task storage, which this kernel has not (since 5.11)", EOPNOTSUPP);
+    if (!features.stalls) return fail("no tracepoint sched_switch", EOPNOTSUPP);
+    if (!features.stall_storage)
+        return fail("stall tracking needs task storage (since 5.12) and an iterator over one process (since 6.1)",
+                    EOPNOTSUPP);
     auto state = std::make_unique<State>();
-    if (state->load(true) != 0) {
+    if (!features.system_calls || state->load(true) != 0) {
         if (const int error = state->load(false); error != 0) return log.error("loading the stall tracking", -error);
     }
     state->ring.reset(

@@ -6,6 +6,7 @@
 #include "core/result.hpp"
 #include "core/wait.hpp"
 #include "probe/decode.hpp"
+#include "probe/features.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +24,7 @@ public:
     // Loaded for as long as this lives, with a small ring of its own; attached to the context switch only while
     // somebody is watched or followed, so that nobody pays for nothing. The first and the last of them cost up to 10 ms
     // (a grace period of the kernel's). An error: this kernel can't; the daemon then goes on without, and says so.
-    static Result<Stalls> attach();
+    static Result<Stalls> attach(const Features& features);
     ~Stalls();
     Stalls(Stalls&&) noexcept;
     Stalls& operator=(Stalls&&) noexcept;

@@ -128,11 +128,15 @@ Waits::~Waits() = default;
 Waits::Waits(Waits&&) noexcept = default;
 Waits& Waits::operator=(Waits&&) noexcept = default;
 
-Result<Waits> Waits::load() {
+Result<Waits> Waits::load(const Features& features) {
+    if (!features.wait_scan) return fail("no sched_info, no run queue clocks", EOPNOTSUPP);
     auto state = std::make_unique<State>();
     if (auto loaded = state->load_threads(); !loaded) return std::unexpected(loaded.error());
     // Threads are worth having without sockets.
-    if (auto loaded = state->load_sockets(); !loaded) state->no_sockets = loaded.error().text;
+    if (!features.socket_scan)
+        state->no_sockets = "this kernel has no task_file iterator";
+    else if (auto loaded = state->load_sockets(); !loaded)
+        state->no_sockets = loaded.error().text;
     return Waits(std::move(state));
 }
 

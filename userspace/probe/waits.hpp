@@ -5,6 +5,7 @@
 #include "core/result.hpp"
 #include "core/scan_wish.hpp"
 #include "core/wait.hpp"
+#include "probe/features.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -20,7 +21,7 @@ struct ProgramCost;
 class Waits {
 public:
     // An error: this kernel, or this privilege, can't. The daemon then goes on without, and says so.
-    static Result<Waits> load();
+    static Result<Waits> load(const Features& features);
     ~Waits();
     Waits(Waits&&) noexcept;
     Waits& operator=(Waits&&) noexcept;
