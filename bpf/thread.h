@@ -118,7 +118,8 @@ static __always_inline struct pt_regs *user_registers(struct task_struct *task, 
  */
 static __always_inline u64 left_at(struct task_struct *task)
 {
-	struct cfs_rq *queue = task->se.cfs_rq; /* that of its processor, whatever its class */
+	/* That of its processor, whatever its class. */
+	struct cfs_rq *queue = BPF_CORE_READ(task, se.cfs_rq);
 	u64 left = task->se.exec_start;
 	u64 arrived = task->sched_info.last_arrival;
 	struct rq *rq;
