@@ -56,7 +56,8 @@ TEST_CASE("of two who stop a process, the first did it") {
     auto lifecycle = watch_signals();
     auto victim = start_program("nzidle");
     const auto process = identity_of(victim.pid());
-    const auto sender = kill_by_shell(SIGTSTP, victim.pid());
+    // Not SIGTSTP, which stops nobody of an orphaned process group: that of an init's child is one.
+    const auto sender = kill_by_shell(SIGSTOP, victim.pid());
     siginfo_t info{};
     REQUIRE(waitid(P_PID, static_cast<id_t>(victim.pid()), &info, WSTOPPED) == 0);
 

@@ -1,8 +1,10 @@
 // Descriptors and deadlines of the tests: every wait ends, and ends by an event where there is one.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,7 +19,11 @@ using Clock = std::chrono::steady_clock;
 using Deadline = Clock::time_point;
 
 // Generous: it is reached only when something is broken, never to assert that something is fast.
-inline constexpr std::chrono::seconds patience{20};
+// NEZUBAN_PATIENCE: so many times as much, on a machine that is so much slower.
+inline const std::chrono::seconds patience = [] {
+    const char* factor = std::getenv("NEZUBAN_PATIENCE");
+    return std::chrono::seconds(20) * std::max(1, factor == nullptr ? 1 : std::atoi(factor));
+}();
 
 inline Deadline after(Clock::duration span = patience) {
     return Clock::now() + span;
