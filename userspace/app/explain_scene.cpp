@@ -2,13 +2,13 @@
 
 #include "app/enrich.hpp"
 #include "app/sources.hpp"
+#include "app/task_list.hpp"
 #include "config/load.hpp"
 #include "control/client.hpp"
 #include "control/finding_json.hpp"
 #include "io/clock.hpp"
 #include "io/procfs.hpp"
 #include "io/surroundings.hpp"
-#include "probe/snapshot.hpp"
 #include "rules/matcher.hpp"
 
 #include <algorithm>
@@ -158,11 +158,10 @@ std::map<std::uint32_t, std::vector<Finding>> findings_of_daemon(const std::stri
     return findings;
 }
 
-Result<std::vector<std::uint32_t>> processes_of(const RuleSpec& rule) {
+Result<std::vector<std::uint32_t>> processes_of(const Features& features, const RuleSpec& rule) {
     const Matcher matcher(rule.match);
-    auto snapshot = Snapshot::load();
-    if (!snapshot) return std::unexpected(snapshot.error());
-    if (auto begun = snapshot->begin(); !begun) return std::unexpected(begun.error());
+    auto list = TaskList::open(features);
+    if (!list) return std::unexpected(list.error());
     Enricher enricher;
     std::vector<Identity> found;
     const auto take = [&](SnapshotTask task) {
@@ -172,11 +171,7 @@ Result<std::vector<std::uint32_t>> processes_of(const RuleSpec& rule) {
         const auto& process = std::get<SnapshotTask>(event).process;
         if (matcher.matches(process)) found.push_back(process.id);
     };
-    for (bool more = true; more;) {
-        auto read = snapshot->read_slice(take);
-        if (!read) return std::unexpected(read.error());
-        more = *read;
-    }
+    if (auto read = list->read(take); !read) return std::unexpected(read.error());
     std::ranges::sort(found);
     std::vector<std::uint32_t> pids;
     std::ranges::transform(found, std::back_inserter(pids), &Identity::pid);

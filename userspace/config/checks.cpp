@@ -1,11 +1,13 @@
 #include "config/checks.hpp"
 
+#include "config/patterns.hpp"
 #include "config/units.hpp"
 #include "core/words.hpp"
 
 #include <algorithm>
 #include <array>
 #include <span>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -26,6 +28,10 @@ public:
     void match() const {
         const auto& match = spec_.match;
         if (rule_.broken("match.any") || rule_.broken("match.kernel_thread")) return;
+        if (match.comm && !rule_.broken("match.comm")) {
+            if (auto wrong = wrong_comm(*match.comm, match.kernel_thread); !wrong.text.empty())
+                error("match.comm", "match.comm: " + wrong.text, std::move(wrong.hint));
+        }
         const auto given = [&](std::string_view path) { return rule_.find(path) != nullptr; };
         const auto* other = std::ranges::find_if(selecting, given);
         if (match.any && other != selecting.end()) {
@@ -86,6 +92,25 @@ public:
         if (!rule_.broken("hang.action") && spec_.hang.action == HangAction::restart) needs_restart("hang.action");
         if (rule_.meant("hang.heartbeat_file") && !spec_.hang.heartbeat && !rule_.broken("hang.heartbeat")) {
             error("hang.heartbeat_file", "hang.heartbeat_file is never looked at", "add hang.heartbeat = \"1m\"");
+        }
+    }
+
+    // Nobody but the kernel ends a kernel thread: a signal is nothing to it, and nezuban sends it none.
+    void kernel_thread() const {
+        if (!spec_.match.kernel_thread) return;
+        const auto& restart = spec_.restart;
+        if (rule_.meant("restart.signal"))
+            error("restart.signal", "restart.signal is never sent: kernel threads are not signalled",
+                  "restart.command, or restart.stop and restart.start, has them ended");
+        if (!restart.start.empty() && restart.stop.empty() && !doubtful("restart"))
+            error("restart.start", "restart.start without restart.stop would start kernel threads beside the old ones",
+                  "add restart.stop = [...], or use restart.command");
+        for (const auto& [path, sleeping] :
+             {std::pair("hang.stopped", spec_.hang.stopped), std::pair("hang.lock_wait", spec_.hang.lock_wait),
+              std::pair("hang.unserved", spec_.hang.unserved), std::pair("hang.spinning", spec_.hang.spinning)}) {
+            if (rule_.meant(path) && sleeping)
+                warning(path, fmt::format("{} is never found of a kernel thread", path),
+                        "hang.uninterruptible and hang.silent are");
         }
     }
 
@@ -177,6 +202,7 @@ void check_rule(const RuleDraft& rule, Complaints& complaints) {
     check.count();
     check.hang();
     check.ready();
+    check.kernel_thread();
     check.restart();
     check.escalate();
 }

@@ -12,6 +12,7 @@ namespace nezuban {
 namespace {
 
 constexpr std::size_t longest_comm = 15;      // TASK_COMM_LEN, without the NUL
+constexpr std::size_t longest_name = 63;      // of a kernel thread, as /proc shows it
 constexpr std::size_t longest_pattern = 1000; // compiled, it has to stay within RE2's memory
 
 bool read_pattern(const Field& field, std::string& out) {
@@ -56,15 +57,28 @@ void read_path_glob(const Field& field, std::optional<std::string>& out, std::st
 
 void read_comm(const Field& field, std::optional<std::string>& out) {
     std::string comm;
-    if (!field.text(comm)) return;
-    if (comm.size() > longest_comm) {
-        const auto* hint =
-            comm.starts_with('/') ? "match.exe takes a path" : "the kernel keeps no more: shorten it, or use match.exe";
-        field.error(fmt::format("{} has {} bytes, a thread name at most {}", quoted(comm), comm.size(), longest_comm),
-                    hint);
-    } else {
-        out = std::move(comm);
+    if (read_pattern(field, comm)) out = std::move(comm);
+}
+
+WrongComm wrong_comm(const std::string& comm, bool kernel_thread) {
+    const auto longest = kernel_thread ? longest_name : longest_comm;
+    if (comm.size() > longest) {
+        auto text = fmt::format("{} has {} bytes, {} name at most {}", quoted(comm), comm.size(),
+                                kernel_thread ? "a kernel thread's" : "a thread", longest);
+        if (kernel_thread) return {.text = std::move(text), .hint = "an asterisk stands for any number of them"};
+        return {.text = std::move(text),
+                .hint = comm.starts_with('/') ? "match.exe takes a path"
+                                              : "the kernel keeps no more: shorten it, or use match.exe"};
     }
+    if (!kernel_thread) return {};
+    if (has_backward_range(comm))
+        return {.text = fmt::format("{} never matches: a range in brackets runs backwards", quoted(comm)), .hint = {}};
+    // A set of characters, of which it would match one.
+    if (comm.size() > 3 && comm.starts_with('[') && comm.find(']') == comm.size() - 1)
+        return {.text =
+                    fmt::format("{} never matches: ps puts brackets around the names of kernel threads", quoted(comm)),
+                .hint = fmt::format("write {}", quoted(comm.substr(1, comm.size() - 2)))};
+    return {};
 }
 
 void read_exe(const Field& field, std::optional<std::string>& out) {

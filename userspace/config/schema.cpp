@@ -74,7 +74,9 @@ constexpr std::array rule{
     Key<R>{"name", "name", "", "unique; used everywhere. Not in [defaults]",
            [](const Field& f, R& r) { f.name(r.name); }},
 
-    Key<R>{"match.comm", "string", "", "the exact thread name of the leader, at most 15 bytes",
+    Key<R>{"match.comm", "string", "",
+           "the exact thread name of the leader, at most 15 bytes; of kernel threads a glob over the whole name, at "
+           "most 63",
            [](const Field& f, R& r) { read_comm(f, r.match.comm); }},
     Key<R>{"match.exe", "glob", "", "the path of the program; * and ? stop at a slash, ** does not",
            [](const Field& f, R& r) { read_exe(f, r.match.exe); }},

@@ -3,6 +3,7 @@
 
 #include "core/identity.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,9 +22,19 @@ struct Process {
     bool kernel_thread = false;
     std::uint64_t cgroup_key = 0; // equal keys: equal cgroup paths
     std::string comm;             // at most 15 bytes
+    Text name;                    // of a kernel thread: all of it, where comm may not be
     Text exe;                     // path of the program, without " (deleted)"
     Text args;                    // as /proc/PID/cmdline: each argument ended by NUL
     Text cgroups;                 // its paths in all hierarchies, one a line
+
+    [[nodiscard]] const std::string& shown_name() const {
+        return name ? *name : comm;
+    }
+    // Of a kernel worker comm lacks what it works on (since 4.18), of other kernel threads what doesn't fit (5.17).
+    [[nodiscard]] bool may_have_longer_name() const {
+        constexpr std::size_t longest_comm = 15;
+        return kernel_thread && (comm.size() >= longest_comm || comm.starts_with("kworker/"));
+    }
 };
 
 // What a rule may have to know beyond what the kernel's task list tells, each costing a read of /proc.
@@ -31,6 +42,7 @@ struct Needs {
     bool exe = false;
     bool args = false;
     bool cgroups = false;
+    bool name = false; // of a kernel thread
 
     friend bool operator==(const Needs&, const Needs&) = default;
 };

@@ -24,7 +24,7 @@ struct Principal {
 };
 
 struct MatchSpec {
-    std::optional<std::string> comm;
+    std::optional<std::string> comm;       // of kernel threads a glob, in which a slash is like any other character
     std::optional<std::string> exe;        // glob: * and ? stop at a slash, ** does not
     Argv args;                             // each is one of the arguments, whole
     std::optional<std::string> args_regex; // RE2, searched in the arguments joined by blanks

@@ -42,6 +42,7 @@ Needs Engine::needs_of(const Event& event) const {
                 const auto* known = state_->desk.table.find(changed.process.id);
                 if (known == nullptr) return Needs{};
                 auto needs = of(changed.process);
+                needs.name = needs.name && (!known->process.name || known->process.comm != changed.process.comm);
                 needs.exe = needs.exe && !known->process.exe;
                 needs.args = needs.args && !known->process.args;
                 needs.cgroups = needs.cgroups
@@ -52,7 +53,8 @@ Needs Engine::needs_of(const Event& event) const {
                 if (task.dying) return Needs{};
                 auto needs = of(task.process);
                 const auto* known = state_->desk.table.find(task.process.id);
-                // A program is changed only by an exec, and those are told; a title changes silently.
+                // A program is changed only by an exec, and those are told; a title changes silently, and so does what
+                // a kernel worker works on.
                 const bool exe_known = known != nullptr && known->process.exe && state_->trusted;
                 needs.exe = needs.exe && !exe_known;
                 needs.cgroups = needs.cgroups

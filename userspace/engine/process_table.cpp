@@ -21,6 +21,7 @@ ProcessTable::Entry& ProcessTable::put(Process process) {
         const auto& old = entry.process;
         if (!process.exe) process.exe = old.exe;
         if (!process.args) process.args = old.args;
+        if (!process.name && process.comm == old.comm) process.name = old.name;
         if (!process.cgroups && process.cgroup_key == old.cgroup_key) process.cgroups = old.cgroups;
     }
     entry.process = std::move(process);
@@ -81,8 +82,8 @@ bool ProcessTable::agrees(const Entry& entry, const Process& record) {
     const auto& known = entry.process;
     return known.ppid == record.ppid && known.uid == record.uid && known.gid == record.gid
            && known.kernel_thread == record.kernel_thread && known.cgroup_key == record.cgroup_key
-           && known.comm == record.comm && same(known.exe, record.exe) && same(known.args, record.args)
-           && same(known.cgroups, record.cgroups);
+           && known.comm == record.comm && same(known.name, record.name) && same(known.exe, record.exe)
+           && same(known.args, record.args) && same(known.cgroups, record.cgroups);
 }
 
 void ProcessTable::for_each(const std::function<void(Entry&)>& each) {

@@ -5,11 +5,17 @@
 namespace nezuban {
 
 void RuleIndex::add(Watch* watch) {
-    const auto& comm = watch->spec().match.comm;
-    (comm ? by_comm_[*comm] : others_).push_back(watch);
+    const auto& match = watch->spec().match;
+    (match.kernel_thread ? kernel_threads_ : match.comm ? by_comm_[*match.comm] : others_).push_back(watch);
 }
 
 template <typename Each> void RuleIndex::for_candidates(const Process& process, Each each) const {
+    if (process.kernel_thread) {
+        for (auto* watch : kernel_threads_) {
+            each(watch);
+        }
+        return;
+    }
     if (const auto named = by_comm_.find(process.comm); named != by_comm_.end()) {
         for (auto* watch : named->second) {
             each(watch);
@@ -34,6 +40,7 @@ Needs RuleIndex::needs_of(const Process& process) const {
         const auto per = watch->spec().count.per;
         needs.exe = needs.exe || rule.exe || per == Per::exe;
         needs.args = needs.args || rule.args;
+        needs.name = needs.name || rule.name;
         needs.cgroups = needs.cgroups || rule.cgroups || per == Per::cgroup;
     });
     return needs;

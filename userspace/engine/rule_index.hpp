@@ -1,4 +1,5 @@
-// Which rules could count this process: asked for every event, so rules that name a comm are found by it.
+// Which rules could count this process: asked for every event, so rules that name a comm are found by it, and those
+// about kernel threads are asked about kernel threads alone.
 #pragma once
 
 #include "core/process.hpp"
@@ -25,6 +26,7 @@ private:
 
     std::unordered_map<std::string, std::vector<Watch*>> by_comm_;
     std::vector<Watch*> others_;
+    std::vector<Watch*> kernel_threads_; // those of rules that are about kernel threads
 };
 
 } // namespace nezuban

@@ -78,7 +78,7 @@ void Watch::leave(const Process& process, Turn& turn) {
     const auto* now = turn.desk.table.find(process.id);
     if (now != nullptr) {
         last_loss_ = {
-            .how = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.comm, now->process.uid),
+            .how = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.shown_name(), now->process.uid),
             .pid = process.id.pid,
             .at = turn.now,
             .weight = last_loss_.weight};

@@ -27,7 +27,7 @@ void Watch::tell_exit(const Process& process, const Cause& cause, Turn& turn) {
     told.pid = process.id.pid;
     told.cause = cause;
     told.count = total() - 1;
-    told.evidence.emplace_back("comm", process.comm);
+    told.evidence.emplace_back("comm", process.shown_name());
     told.evidence.emplace_back("start_time_ns", std::to_string(process.id.start_ns));
     report(std::move(told), turn);
 }

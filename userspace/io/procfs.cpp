@@ -18,6 +18,7 @@ namespace nezuban {
 namespace {
 
 constexpr std::size_t args_limit = 4096;
+constexpr std::size_t name_limit = 63; // the kernel's own
 constexpr std::size_t cgroup_limit = 65536;
 constexpr std::string_view deleted = " (deleted)";
 
@@ -46,6 +47,12 @@ std::optional<std::string> read(std::uint32_t pid, const char* name, std::size_t
 
 std::optional<std::string> read_args(std::uint32_t pid) {
     return read(pid, "cmdline", args_limit);
+}
+
+std::optional<std::string> read_name(std::uint32_t pid) {
+    auto name = read(pid, "comm", name_limit + 1);
+    if (name && name->ends_with('\n')) name->pop_back();
+    return name;
 }
 
 std::optional<std::string> read_exe(std::uint32_t pid) {

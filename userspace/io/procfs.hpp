@@ -10,6 +10,10 @@ namespace nezuban {
 // Each argument ended by NUL, at most 4,096 bytes. Empty for kernel threads and zombies.
 [[nodiscard]] std::optional<std::string> read_args(std::uint32_t pid);
 
+// As ps shows it, at most 63 bytes: of a kernel thread more than its comm, a worker's with what it works on:
+// "kworker/u8:2-events_unbound". 2 µs; takes a lock of the kernel for a worker, which is held for moments only.
+[[nodiscard]] std::optional<std::string> read_name(std::uint32_t pid);
+
 // Path of the program, without the " (deleted)" of one that was replaced. Absent for kernel threads, too.
 [[nodiscard]] std::optional<std::string> read_exe(std::uint32_t pid);
 

@@ -33,6 +33,7 @@ Process process(Fields& fields) {
             .kernel_thread = fields.flag("kernel", false),
             .cgroup_key = fields.number<std::uint64_t>("cgroup_key", 0),
             .comm = fields.comm("comm"),
+            .name = fields.text("name"),
             .exe = fields.text("exe"),
             .args = fields.list("args", "args_open", '\0'),
             .cgroups = fields.list("cgroups", "cgroups_open", '\n')};

@@ -39,6 +39,7 @@ void add(Json& object, const Process& process) {
     object["uid"] = process.uid;
     object["gid"] = process.gid;
     object["comm"] = bytes_to_utf8(process.comm);
+    if (process.name) object["name"] = bytes_to_utf8(*process.name);
     object["kernel"] = process.kernel_thread;
     object["cgroup_key"] = process.cgroup_key;
     if (process.exe) object["exe"] = bytes_to_utf8(*process.exe);

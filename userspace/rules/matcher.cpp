@@ -38,6 +38,7 @@ bool has_component(std::string_view path, std::string_view component) {
 } // namespace
 
 Matcher::Matcher(MatchSpec spec) : spec_(std::move(spec)) {
+    if (spec_.comm && spec_.kernel_thread) name_ = compile(expression_of_glob(*spec_.comm, Slash::is_plain));
     if (spec_.exe) exe_ = compile(expression_of_glob(*spec_.exe));
     if (spec_.args_regex) args_ = compile(*spec_.args_regex);
     if (spec_.cgroup) cgroup_ = compile(expression_of_glob(*spec_.cgroup));
@@ -49,7 +50,7 @@ Matcher& Matcher::operator=(Matcher&&) noexcept = default;
 
 bool Matcher::possible(const Process& process) const {
     if (process.kernel_thread != spec_.kernel_thread) return false;
-    if (spec_.comm && process.comm != *spec_.comm) return false;
+    if (spec_.comm && !may_be_named(process)) return false;
     if (spec_.user && process.uid != spec_.user->id) return false;
     if (spec_.group && process.gid != spec_.group->id) return false;
     return true;
@@ -58,11 +59,26 @@ bool Matcher::possible(const Process& process) const {
 Needs Matcher::needs() const {
     return {.exe = spec_.exe.has_value(),
             .args = !spec_.args.empty() || spec_.args_regex.has_value(),
-            .cgroups = spec_.cgroup.has_value() || spec_.unit.has_value()};
+            .cgroups = spec_.cgroup.has_value() || spec_.unit.has_value(),
+            .name = spec_.kernel_thread};
 }
 
 bool Matcher::matches(const Process& process) const {
-    return possible(process) && matches_exe(process) && matches_args(process) && matches_cgroup(process);
+    return possible(process) && is_named(process) && matches_exe(process) && matches_args(process)
+           && matches_cgroup(process);
+}
+
+// A kernel thread's name begins with its comm, so of most it is known without a look that they are somebody else.
+bool Matcher::may_be_named(const Process& process) const {
+    if (!spec_.kernel_thread) return process.comm == *spec_.comm;
+    if (!process.may_have_longer_name()) return is_named(process);
+    const auto beginning = literal_beginning(*spec_.comm);
+    return beginning.starts_with(process.comm) || process.comm.starts_with(beginning);
+}
+
+bool Matcher::is_named(const Process& process) const {
+    return !name_ || re2::RE2::FullMatch(process.comm, *name_)
+           || (process.name && re2::RE2::FullMatch(*process.name, *name_));
 }
 
 bool Matcher::matches_exe(const Process& process) const {

@@ -34,11 +34,14 @@ public:
     }
 
 private:
+    [[nodiscard]] bool may_be_named(const Process& process) const;
+    [[nodiscard]] bool is_named(const Process& process) const;
     [[nodiscard]] bool matches_exe(const Process& process) const;
     [[nodiscard]] bool matches_args(const Process& process) const;
     [[nodiscard]] bool matches_cgroup(const Process& process) const;
 
     MatchSpec spec_;
+    std::unique_ptr<re2::RE2> name_; // of kernel threads
     std::unique_ptr<re2::RE2> exe_;
     std::unique_ptr<re2::RE2> args_;
     std::unique_ptr<re2::RE2> cgroup_;

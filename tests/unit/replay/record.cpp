@@ -32,6 +32,7 @@ Process a_process() {
             .kernel_thread = false,
             .cgroup_key = 7,
             .comm = "scand",
+            .name = text("kworker/0:1-日本"),
             .exe = text("/opt/日本/scand"),
             .args = text("scand\0--queue\0\0inbound\0"s),
             .cgroups = text("0::/system.slice/mailsec.service\n")};
@@ -60,6 +61,7 @@ void check_same(const Process& a, const Process& b) {
     CHECK(a.cgroup_key == b.cgroup_key);
     CHECK(a.comm == b.comm);
     const auto same = [](const Text& x, const Text& y) { return x ? y && *x == *y : !y; };
+    CHECK(same(a.name, b.name));
     CHECK(same(a.exe, b.exe));
     CHECK(same(a.args, b.args));
     CHECK(same(a.cgroups, b.cgroups));

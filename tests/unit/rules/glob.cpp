@@ -28,6 +28,23 @@ TEST_CASE("a glob is the whole path, not a part of it") {
     CHECK_FALSE(fits("/opt/scand", "/mnt/opt/scand"));
 }
 
+TEST_CASE("where a slash divides nothing, it is a character like others") {
+    const auto fits_name = [](std::string_view glob, std::string_view name) {
+        return re2::RE2::FullMatch(std::string(name), expression_of_glob(glob, Slash::is_plain));
+    };
+    CHECK(fits_name("kworker/*[-+]xfs*", "kworker/0:2+xfs-sync/dm-1"));
+    CHECK(fits_name("kworker?0:2", "kworker/0:2"));
+    CHECK(fits_name("a[!b]c", "a/c"));
+    CHECK_FALSE(fits_name("kworker/*-xfs*", "kworker/0:2+xfs-sync/dm-1"));
+}
+
+TEST_CASE("how all that matches begins is known up to the first special character") {
+    CHECK(literal_beginning("nfsd") == "nfsd");
+    CHECK(literal_beginning("kworker/*-nfsd4*") == "kworker/");
+    CHECK(literal_beginning("[nk]*") == "");
+    CHECK(literal_beginning(R"(a\*b)") == "a");
+}
+
 TEST_CASE("what is special in an expression is a character like others in a glob") {
     CHECK(fits("/opt/a.b+(c)|$^{2}", "/opt/a.b+(c)|$^{2}"));
     CHECK_FALSE(fits("/opt/a.b", "/opt/aXb"));

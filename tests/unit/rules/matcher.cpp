@@ -98,6 +98,32 @@ TEST_CASE("kernel threads belong to rules for kernel threads, and to no others")
     CHECK(matches({.any = true}));
 }
 
+TEST_CASE("a kernel thread is matched by its comm or by all of its name, and by globs over either") {
+    const auto fits = [](const std::string& glob, const std::string& comm, std::string_view name = {}) {
+        const Process thread{.kernel_thread = true, .comm = comm, .name = name.empty() ? nullptr : text(name)};
+        return matches({.comm = glob, .kernel_thread = true}, thread);
+    };
+    CHECK(fits("nfsd", "nfsd"));
+    CHECK_FALSE(fits("nfsd", "nfsd4"));
+    CHECK(fits("jbd2/sdb1-*", "jbd2/sdb1-8"));
+    CHECK(fits("kworker/R-ext4-rsv-conversion", "kworker/R-ext4-", "kworker/R-ext4-rsv-conversion"));
+    CHECK(fits("kworker/R-ext4-", "kworker/R-ext4-", "kworker/R-ext4-rsv-conversion"));
+    CHECK_FALSE(fits("kworker/R-ext4-rsv-conversion", "kworker/R-ext4-"));
+    CHECK(fits("kworker/*[-+]nfsd4*", "kworker/u8:2", "kworker/u8:2+nfsd4_callbacks"));
+    CHECK_FALSE(fits("kworker/*[-+]nfsd4*", "kworker/u8:2", "kworker/u8:2-events_unbound"));
+}
+
+TEST_CASE("of which kernel threads more than their comm has to be known") {
+    const auto possible = [](const std::string& glob, const std::string& comm) {
+        return Matcher({.comm = glob, .kernel_thread = true}).possible({.kernel_thread = true, .comm = comm});
+    };
+    CHECK(possible("kworker/*-nfsd4*", "kworker/u8:2"));
+    CHECK(possible("kworker/R-ext4-rsv*", "kworker/R-ext4-"));
+    CHECK_FALSE(possible("kworker/R-ext4-rsv*", "kworker/R-xfs-c"));
+    CHECK_FALSE(possible("nfsd", "kworker/u8:2"));
+    CHECK_FALSE(possible("nfsd*", "lockd"));
+}
+
 TEST_CASE("a unit is a whole component of any cgroup path") {
     CHECK(matches({.unit = "mailsec.service"}));
     CHECK(matches({.unit = "system.slice"}));
