@@ -88,12 +88,22 @@ struct Sender {
     friend bool operator==(const Sender&, const Sender&) = default;
 };
 
+// What lies nearest on the kernel stack of a thread in D: a strong hint at what it waits for, no proof.
+struct StackDevice {
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+    std::string name;        // as its file system calls it: "loop0"; may be empty
+    std::string file_system; // its type: "ext4"; empty: the device itself was found
+
+    friend bool operator==(const StackDevice&, const StackDevice&) = default;
+};
+
 struct ThreadWait {
     Identity process;
     ThreadId thread;
     std::uint32_t in_namespace = 0;  // its tid in its own pid namespace
     std::uint64_t pid_namespace = 0; // which one
-    std::string comm;                // of the thread
+    std::string comm;                // of the thread; of a kernel thread in D all of its name
     ThreadState state = ThreadState::running;
     bool killable = true; // SIGKILL would end this wait
     bool kernel_thread = false;
@@ -112,6 +122,8 @@ struct ThreadWait {
     std::string tracer_comm;
     std::vector<std::string> kernel_stack; // innermost first, "futex_wait+0x7a"; empty: not asked for, or none
     // Found out afterwards, where it could be:
+    std::optional<StackDevice> on_stack;
+    std::string device; // on_stack in words: "loop0 (7:0), ext4 on /export"
     std::optional<LockWait> lock;
     std::string object; // behind its descriptor: "/mnt/x/file on /dev/loop0 (7:0)", "pipe:[4711]"
     std::optional<Sender> stopped_by;

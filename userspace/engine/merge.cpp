@@ -100,6 +100,7 @@ void Engine::State::on(const EventsLost& event, Turn& turn) {
     for (std::size_t kind = 0; kind < event.by_kind.size(); ++kind) {
         losses_untold.by_kind[kind] += event.by_kind[kind];
     }
+    losses_untold.of_unknown_kind += event.of_unknown_kind;
     if (!losses_told_at || turn.now - *losses_told_at >= one_telling) tell_losses(turn);
     if (!in_snapshot) turn.out.emplace_back(Resync{"records were lost"});
 }
@@ -108,6 +109,10 @@ void Engine::State::tell_losses(Turn& turn) {
     const auto lost = std::exchange(losses_untold, {});
     if (lost.total() == 0) return;
     losses_told_at = turn.now;
+    if (lost.of_unknown_kind > 0)
+        return report(Happening::lost_events,
+                      fmt::format("the process connector's buffer was full: {} messages lost", lost.of_unknown_kind),
+                      turn);
     report(Happening::lost_events,
            fmt::format("the ring was full: {} fork, {} exec, {} exit and {} change records lost", lost.by_kind[0],
                        lost.by_kind[1], lost.by_kind[2], lost.by_kind[3]),

@@ -286,7 +286,10 @@ private:
     bool end_members(Turn& turn);
     void signal_victims(int signal, Turn& turn);
     void end_victims(Turn& turn);
+    void begin_ending(Turn& turn);
+    [[nodiscard]] bool victims_are_deaf(const Turn& turn) const; // kernel threads, all of them
     [[nodiscard]] bool may_be_ended(const Identity& id, const Turn& turn) const;
+    [[nodiscard]] bool may_be_signalled(const Identity& id, const Turn& turn) const;
     [[nodiscard]] std::set<Identity> members_to_end(const Turn& turn) const;
     [[nodiscard]] std::set<Identity> to_end(const Turn& turn) const; // before the start
 

@@ -190,7 +190,7 @@ std::set<Identity> Watch::hung_to_end(const Turn& turn) const {
     std::set<Identity> ids;
     if (spec_.hang.action != HangAction::restart) return ids;
     for (const auto& [key, finding] : findings_) {
-        if (finding.restartable && may_be_ended(finding.process, turn)) ids.insert(finding.process);
+        if (finding.restartable && may_be_signalled(finding.process, turn)) ids.insert(finding.process);
     }
     return ids;
 }

@@ -138,8 +138,7 @@ void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
     plan_.command = 0;
     if (plan_.phase == Plan::Phase::stopping) {
         // Whatever it answered: what counts is whether they are gone.
-        plan_.phase = Plan::Phase::ending;
-        plan_.deadline = turn.now + spec_.restart.kill_after;
+        begin_ending(turn);
         return;
     }
     if (plan_.phase != Plan::Phase::starting) return;

@@ -35,6 +35,8 @@ void Watch::step_settling(Turn& turn) {
         } else if (turn.now >= plan_.deadline && std::exchange(plan_.unsure, false)) {
             plan_.phase = Plan::Phase::clearing;
             make_restless();
+        } else if (const auto* finding = to_act_on(); finding != nullptr && turn.now >= plan_.deadline) {
+            attempt_failed("it still hangs: " + finding->reason, turn);
         } else if (turn.now >= plan_.deadline) {
             attempt_failed(
                 fmt::format("{} running {} after the command", total(), tell(turn.now - plan_.settling_from)), turn);
@@ -72,7 +74,9 @@ void Watch::attempt_failed(const std::string& why, Turn& turn) {
     } else {
         plan_.phase = Plan::Phase::waiting;
         plan_.owed = std::exchange(plan_.pulled, false) || plan_.owed;
-        plan_.deadline = turn.now + budget_.next_delay(turn.desk.dice);
+        // A consequence pays no attempt, which would make the delay grow; but to fail at once again helps nobody.
+        const auto least = plan_.consequence ? spec_.restart.delay : Duration::zero();
+        plan_.deadline = turn.now + std::max(budget_.next_delay(turn.desk.dice), least);
         make_restless();
         remember(turn);
     }

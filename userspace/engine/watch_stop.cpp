@@ -8,9 +8,14 @@
 
 namespace nezuban {
 
+namespace {
+
+constexpr Duration least_patience = 1s;
+
+} // namespace
+
 void Watch::stop_members(Turn& turn) {
     plan_.victims = to_end(turn);
-    // Nobody ends a kernel thread; but a command may.
     const bool by_command = !spec_.restart.stop.empty() && members_ > 0;
     if (plan_.victims.empty() && !by_command) {
         plan_.phase = Plan::Phase::holding;
@@ -25,14 +30,29 @@ void Watch::stop_members(Turn& turn) {
 }
 
 void Watch::end_victims(Turn& turn) {
-    plan_.phase = Plan::Phase::ending;
-    plan_.deadline = turn.now + spec_.restart.kill_after;
+    begin_ending(turn);
     signal_victims(spec_.restart.signal, turn);
 }
 
+void Watch::begin_ending(Turn& turn) {
+    plan_.phase = Plan::Phase::ending;
+    // Nothing hastens the end of a kernel thread, so it is never expected at once.
+    plan_.deadline =
+        turn.now
+        + (victims_are_deaf(turn) ? std::max(spec_.restart.kill_after, least_patience) : spec_.restart.kill_after);
+}
+
+bool Watch::victims_are_deaf(const Turn& turn) const {
+    return std::ranges::none_of(plan_.victims, [&](const auto& id) { return may_be_signalled(id, turn); });
+}
+
 bool Watch::may_be_ended(const Identity& id, const Turn& turn) const {
-    const auto* entry = turn.desk.table.find(id);
-    return id.pid > 1 && !turn.desk.own_pids.contains(id.pid) && entry != nullptr && !entry->process.kernel_thread;
+    return id.pid > 1 && !turn.desk.own_pids.contains(id.pid) && turn.desk.table.find(id) != nullptr;
+}
+
+// Nobody ends a kernel thread but a command that has the kernel do it.
+bool Watch::may_be_signalled(const Identity& id, const Turn& turn) const {
+    return may_be_ended(id, turn) && !turn.desk.table.find(id)->process.kernel_thread;
 }
 
 std::set<Identity> Watch::members_to_end(const Turn& turn) const {
@@ -59,17 +79,23 @@ bool Watch::end_members(Turn& turn) {
         signal_victims(plan_.killed ? SIGKILL : spec_.restart.signal, turn);
     }
     if (turn.now < plan_.deadline) return false;
-    if (plan_.killed) {
+    const bool deaf = victims_are_deaf(turn);
+    if (plan_.killed || deaf) {
         // In D, most likely. A second copy beside it would be worse than none, and no further attempt ends it either.
         const bool hang = std::ranges::any_of(
             findings_, [&](const auto& pair) { return plan_.victims.contains(pair.second.process); });
-        if (hang) {
-            escalate(
-                fmt::format("pid {} can't be ended, not even by SIGKILL: {}", plan_.victims.begin()->pid, plan_.reason),
+        const auto pid = plan_.victims.begin()->pid;
+        if (hang && deaf)
+            escalate(fmt::format("kernel thread {} has not ended, and no signal can end it: {}", pid, plan_.reason),
+                     turn);
+        else if (hang)
+            escalate(fmt::format("pid {} can't be ended, not even by SIGKILL: {}", pid, plan_.reason), turn);
+        else if (deaf)
+            attempt_failed(
+                fmt::format("{} kernel threads have not ended, and no signal can end them", plan_.victims.size()),
                 turn);
-            return false;
-        }
-        attempt_failed(fmt::format("{} processes can't be ended, not even by SIGKILL", plan_.victims.size()), turn);
+        else
+            attempt_failed(fmt::format("{} processes can't be ended, not even by SIGKILL", plan_.victims.size()), turn);
         return false;
     }
     plan_.deadline = turn.now + spec_.restart.kill_after;
@@ -80,6 +106,7 @@ bool Watch::end_members(Turn& turn) {
 void Watch::signal_victims(int signal, Turn& turn) {
     plan_.killed = plan_.killed || signal == SIGKILL;
     for (const auto& id : plan_.victims) {
+        if (!may_be_signalled(id, turn)) continue;
         turn.out.emplace_back(Signal{.id = id, .signal = signal});
         // Who is stopped hears nothing but SIGKILL, and is given the time to hear this.
         const bool stopped = std::ranges::any_of(findings_, [&](const auto& pair) {

@@ -20,7 +20,9 @@ std::optional<ProcessState> process_state_in(std::string_view stat) {
     if (name_end == std::string_view::npos) return std::nullopt;
     stat.remove_prefix(name_end + 1);
     constexpr int state_field = 3;
+    constexpr int flags_field = 9;
     constexpr int start_field = 22;
+    constexpr std::uint64_t kernel_thread = 0x200000; // PF_KTHREAD
     ProcessState result;
     for (int field = state_field; field <= start_field; ++field) {
         const auto begin = stat.find_first_not_of(' ');
@@ -28,9 +30,14 @@ std::optional<ProcessState> process_state_in(std::string_view stat) {
         stat.remove_prefix(begin);
         const auto word = stat.substr(0, stat.find(' '));
         if (field == state_field) result.letter = word.front();
-        if (field == start_field) {
-            if (std::from_chars(word.begin(), word.end(), result.started).ec != std::errc()) return std::nullopt;
+        if (field != flags_field && field != start_field) {
+            stat.remove_prefix(word.size());
+            continue;
         }
+        std::uint64_t number = 0;
+        if (std::from_chars(word.begin(), word.end(), number).ec != std::errc()) return std::nullopt;
+        if (field == flags_field) result.kernel_thread = (number & kernel_thread) != 0;
+        if (field == start_field) result.started = number;
         stat.remove_prefix(word.size());
     }
     return result;

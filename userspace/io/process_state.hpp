@@ -12,6 +12,7 @@ namespace nezuban {
 struct ProcessState {
     char letter = 0;           // as ps shows it: R S D T t Z X I
     std::uint64_t started = 0; // in clock ticks since boot: with the pid, an identity
+    bool kernel_thread = false;
 
     [[nodiscard]] bool alive() const {
         return letter != 'Z' && letter != 'X' && letter != 'x';

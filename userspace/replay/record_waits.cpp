@@ -80,6 +80,7 @@ Out to_json(const ThreadWait& wait) {
         put(object, "readers", wait.lock->readers);
     }
     put(object, "object", wait.object);
+    put(object, "device", wait.device);
     if (wait.stopped_by) {
         object["stopper_signal"] = wait.stopped_by->signal;
         put(object, "stopper_pid", wait.stopped_by->pid);
@@ -152,6 +153,7 @@ ThreadWait thread(Fields& fields) {
     wait.kernel_stack = fields.strings("stack");
     wait.lock = lock(fields);
     wait.object = fields.comm("object");
+    wait.device = fields.comm("device");
     wait.stopped_by = stopper(fields);
     return wait;
 }

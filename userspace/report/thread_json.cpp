@@ -58,6 +58,7 @@ Json thread_json(const ThreadWait& wait, Duration off_cpu) {
               {"frozen", wait.frozen},
               {"syscall", syscall_json(wait)},
               {"object", wait.object.empty() ? Json(nullptr) : Json(wait.object)},
+              {"device", wait.device.empty() ? Json(nullptr) : Json(wait.device)},
               {"waits_for", lock_json(wait)},
               {"kernel_stack", wait.kernel_stack}};
     if (wait.tracer_pid != 0) json["tracer"] = {{"pid", wait.tracer_pid}, {"comm", wait.tracer_comm}};

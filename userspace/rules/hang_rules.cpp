@@ -37,7 +37,7 @@ std::string doing(const ThreadWait& wait) {
     std::string text = wait.state == ThreadState::running ? std::string(wait.on_cpu ? "running" : "ready to run")
                                                           : fmt::format("in {}", static_cast<char>(wait.state));
     if (const auto call = told_syscall(wait); !call.empty()) text += " in " + call;
-    if (!wait.object.empty()) text += " on " + wait.object;
+    if (const auto& what = wait.object.empty() ? wait.device : wait.object; !what.empty()) text += " on " + what;
     return text;
 }
 

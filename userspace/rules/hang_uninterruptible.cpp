@@ -29,14 +29,17 @@ Finding finding_of(const HangScene& scene, const std::string& where, const Place
     const auto& wait = place.longest->last;
     const auto so_long = scene.memory.lasting(place.longest->since, scene.now);
     const auto more = place.others.empty() ? "is" : fmt::format("and {} more are", place.others.size());
+    const auto* end = wait.kernel_thread ? "no signal ends a kernel thread"
+                      : place.killable   ? "SIGKILL can end it"
+                                         : "SIGKILL can't end it";
     Finding finding{.kind = HangKind::uninterruptible,
                     .process = wait.process,
                     .tid = wait.thread.tid,
                     .thread_start_ns = wait.thread.start_ns,
                     .others = place.others,
                     .since = place.longest->since,
-                    .reason = fmt::format("tid {} ({}) {} {} for {}; SIGKILL {} end it", wait.thread.tid, wait.comm,
-                                          more, doing(wait), tell(so_long), place.killable ? "can" : "can't"),
+                    .reason = fmt::format("tid {} ({}) {} {} for {}; {}", wait.thread.tid, wait.comm, more, doing(wait),
+                                          tell(so_long), end),
                     .evidence = {{"tid", wait.thread.tid},
                                  {"comm", wait.comm},
                                  {"state", "D"},
@@ -45,6 +48,7 @@ Finding finding_of(const HangScene& scene, const std::string& where, const Place
                     .key = fmt::format("uninterruptible {} {}", wait.process.pid, where)};
     if (wait.syscall) finding.evidence.emplace_back("syscall", told_syscall(wait));
     if (!wait.object.empty()) finding.evidence.emplace_back("object", wait.object);
+    if (!wait.device.empty()) finding.evidence.emplace_back("device", wait.device);
     if (!wait.kernel_stack.empty()) finding.evidence.emplace_back("kernel_stack", wait.kernel_stack);
     if (!place.others.empty())
         finding.evidence.emplace_back("threads", static_cast<std::int64_t>(place.others.size() + 1));

@@ -124,11 +124,14 @@ Purpose in_syscall(const ThreadWait& wait, const Surroundings& around) {
 Purpose uninterruptible(const ThreadWait& wait) {
     if (!wait.syscall)
         return {.what = WaitsFor::kernel,
-                .text = wait.kernel_thread ? "waiting in the kernel" : "waiting in the kernel, not for a system call"};
+                .text = std::string(wait.kernel_thread ? "waiting in the kernel"
+                                                       : "waiting in the kernel, not for a system call")
+                        + (wait.device.empty() ? "" : ", for " + wait.device)};
     if (one_of(wait.syscall->name, {"vfork", "clone", "clone3"}))
         return {.what = WaitsFor::child, .text = "waiting for its vfork child to execute or exit"};
+    const auto& what = wait.object.empty() ? wait.device : wait.object;
     return {.what = WaitsFor::kernel,
-            .text = wait.object.empty() ? "waiting in the kernel" : "waiting in the kernel for " + wait.object};
+            .text = what.empty() ? "waiting in the kernel" : "waiting in the kernel for " + what};
 }
 
 } // namespace

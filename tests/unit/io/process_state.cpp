@@ -48,11 +48,19 @@ TEST_CASE("we are as old as the time since our start, and grow older") {
     CHECK(own_age() >= age);
 }
 
+TEST_CASE("a kernel thread is known as one") {
+    const auto state = process_state_in("8 (nfsd) I 2 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0 0\n");
+    REQUIRE(state.has_value());
+    CHECK(state->kernel_thread);
+    CHECK(state->started == 4711);
+}
+
 TEST_CASE("a name can't pretend to be a state") {
     const auto state = process_state_in("7 (x) Z 1 (y) R 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4711 1 1 1\n");
     REQUIRE(state.has_value());
     CHECK(state->letter == 'R');
     CHECK(state->started == 4711);
+    CHECK_FALSE(state->kernel_thread);
     for (const auto* text :
          {"", "7 (x", "7 (x)", "7 (x) R", "7 (x) R 1 2 3", "7 (x) R 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 x"}) {
         CAPTURE(text);

@@ -1,6 +1,7 @@
 #include "io/children.hpp"
 #include "io/own_process.hpp"
 #include "io/process_signal.hpp"
+#include "io/process_state.hpp"
 #include "io/procfs.hpp"
 #include "io/signals.hpp"
 #include "io/users.hpp"
@@ -63,6 +64,23 @@ TEST_CASE("a signal reaches the process of that identity") {
     ::waitpid(sleeper.pid, &status, 0);
     CHECK(WTERMSIG(status) == SIGTERM);
     CHECK(signal_process(id, SIGTERM) == ESRCH);
+}
+
+TEST_CASE("no signal reaches a kernel thread, whoever asks for it") {
+    constexpr std::uint32_t kthreadd = 2;
+    const auto state = read_process_state(kthreadd);
+    if (!state || !state->kernel_thread) SKIP("no kernel thread is to be seen here");
+    // 0 is none: were it let through, nothing would happen.
+    CHECK(signal_process({.pid = kthreadd, .start_ns = state->started * tick_ns}, 0) == EPERM);
+    CHECK(signal_process({.pid = kthreadd, .start_ns = (state->started + 1) * tick_ns}, 0) == ESRCH);
+}
+
+TEST_CASE("the name of a kernel thread is read as a whole") {
+    constexpr std::uint32_t kthreadd = 2;
+    const auto state = read_process_state(kthreadd);
+    if (!state || !state->kernel_thread) SKIP("no kernel thread is to be seen here");
+    CHECK(read_name(kthreadd) == "kthreadd");
+    CHECK_FALSE(read_name(0).has_value());
 }
 
 TEST_CASE("a signal doesn't reach another process that carries the same pid") {
