@@ -64,13 +64,15 @@ put_packages() { # ROOT FOLDER PACKAGE…
     shift 2
     (($#)) || return 0
     mkdir -p "$folder"
-    if [[ ! -e $folder/complete || $(<"$folder/complete") != "$*" ]]; then
+    (
+        flock 9 # guests are started two at a time
+        [[ ! -e $folder/complete || $(<"$folder/complete") != "$*" ]] || exit 0
         rm -rf "${folder:?}"/*
-        apt_aside "$folder/apt" "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)"
-        (cd "$folder" && apt-get "${apt_options[@]}" -qq download "$@" >&2)
+        apt_aside "$folder/apt" "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" || exit 1
+        (cd "$folder" && apt-get "${apt_options[@]}" -qq download "$@" >&2) || exit 1
         rm -rf "$folder/apt"
         echo "$*" >"$folder/complete"
-    fi
+    ) 9>"$folder/.lock" || return 1
     for package in "$folder"/*.deb; do
         dpkg --fsys-tarfile "$package" |
             tar -x --keep-directory-symlink --no-same-owner --exclude='./usr/share/*' -C "$root"
