@@ -3,8 +3,8 @@
 #include "probe/decode.hpp"
 #include "probe/libbpf.hpp"
 #include "probe/owned.hpp"
+#include "probe/seq_buffer.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -17,18 +17,10 @@
 
 namespace nezuban {
 
-namespace {
-
-// A read returns at most what the kernel's seq buffer holds (8 pages of 4 KiB). A smaller read would leave records
-// in that buffer that are old news by the time of the next read.
-constexpr std::size_t seq_buffer = 8UL * 4096UL;
-
-} // namespace
-
 struct Snapshot::State {
     Owned<snapshot_bpf> skeleton;
     Descriptor pass;
-    alignas(nz_task) std::array<std::byte, 2 * seq_buffer> buffer{};
+    SeqBuffer buffer;
 };
 
 Snapshot::Snapshot(std::unique_ptr<State> state) : state_(std::move(state)) {}

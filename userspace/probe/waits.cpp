@@ -3,9 +3,9 @@
 #include "probe/decode_waits.hpp"
 #include "probe/libbpf.hpp"
 #include "probe/owned.hpp"
+#include "probe/seq_buffer.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <span>
@@ -24,10 +24,8 @@ namespace nezuban {
 
 namespace {
 
-// A read returns at most what the kernel's seq buffer holds (8 pages of 4 KiB), and a record that no longer fits
-// comes whole with the next read. A smaller read would leave old news in that buffer.
-constexpr std::size_t seq_buffer = 8UL * 4096UL;
-// Most threads and files are looked at and not told, so no buffer fills: the programs count, and end the read.
+// A record that no longer fits comes whole with the next read. But most threads and files are looked at and not told,
+// so no buffer fills: the programs count, and end the read.
 constexpr std::uint32_t threads_a_read = 300;
 // When a disk is gone, thousands are in D in the same place: naming the frames of all would take most of a second.
 constexpr std::uint32_t stacks_a_pass = 256;
@@ -47,7 +45,7 @@ public:
     Result<std::optional<std::span<const std::byte>>> read_slice(const char* what) {
         using Slice = std::optional<std::span<const std::byte>>;
         const ssize_t size = ::read(descriptor_.get(), buffer_.data(), buffer_.size());
-        if (size > 0) return Slice(std::span(buffer_).first(static_cast<std::size_t>(size)));
+        if (size > 0) return Slice(buffer_.first(static_cast<std::size_t>(size)));
         if (size < 0 && (errno == EAGAIN || errno == EINTR)) return Slice(std::span<const std::byte>());
         const int number = size < 0 ? errno : 0;
         descriptor_.reset();
@@ -57,7 +55,7 @@ public:
 
 private:
     Descriptor descriptor_;
-    std::array<std::byte, 2 * seq_buffer> buffer_{};
+    SeqBuffer buffer_;
 };
 
 std::uint32_t kinds_of(const ScanWish& wish) {
