@@ -1,7 +1,8 @@
 // Who is meant, as exactly as the kernel knows it: without an observer and an engine.
 #pragma once
 
-#include "probe/snapshot.hpp"
+#include "app/task_list.hpp"
+#include "support/features.hpp"
 
 #include <stdexcept>
 #include <utility>
@@ -14,13 +15,12 @@ template <typename T> T must(Result<T> result) {
 }
 
 inline Identity identity_of(long pid) {
-    auto snapshot = must(Snapshot::load());
-    if (auto begun = snapshot.begin(); !begun) throw std::runtime_error(begun.error().text);
+    auto list = must(TaskList::open(test::features()));
     Identity found;
-    while (must(snapshot.read_slice([&](const SnapshotTask& task) {
+    const auto read = list.read([&](const SnapshotTask& task) {
         if (task.process.id.pid == static_cast<std::uint32_t>(pid)) found = task.process.id;
-    }))) {
-    }
+    });
+    if (!read) throw std::runtime_error(read.error().text);
     if (found.pid == 0) throw std::runtime_error("no process " + std::to_string(pid));
     return found;
 }

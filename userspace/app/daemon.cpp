@@ -1,5 +1,6 @@
 #include "app/daemon.hpp"
 
+#include "app/mode.hpp"
 #include "app/scan_pace.hpp"
 #include "core/words.hpp"
 #include "io/clock.hpp"
@@ -18,10 +19,6 @@ namespace nezuban {
 
 namespace {
 
-// A comparison walks every process: 0.9 µs each. It may take a thousandth of a core, so on a host of 20,000 processes
-// it comes every 20 s instead of every second. What an event tells doesn't wait for it, and a loss asks for one at
-// once.
-constexpr int comparison_share = 1000;
 constexpr Duration between_scans = 50ms;
 // ... but thousands that come to hang one after the other, as with a dead disk, are each due at another moment: a
 // twentieth of a core at most.
@@ -43,9 +40,10 @@ Daemon::Daemon(Parts parts)
               parts_.store.log(Severity::info, label + ": " + line);
           },
           [](const Incident& incident) { return to_json(incident, clock_pair()); }),
-      waits_(parts_.loop, parts_.spawner, parts_.features, parts_.observer.lifecycle(),
+      waits_(parts_.loop, parts_.spawner, parts_.features,
              {.event = [this](const Event& event, Time time) { handle(event, time); },
-              .log = [this](const std::string& line) { parts_.store.log(Severity::warning, line); }}),
+              .log = [this](const std::string& line) { parts_.store.log(Severity::warning, line); },
+              .stopper_of = [this](const Identity& process) { return parts_.observer.stopper_of(process); }}),
       prober_(
           parts_.loop, parts_.spawner,
           [this](const Probed& probed) {
@@ -66,13 +64,15 @@ Result<void> Daemon::open() {
     if (auto watched = parts_.loop.watch(parts_.signals.fd(), ready::in, [this](std::uint32_t) { on_signals(); });
         !watched)
         return watched;
-    if (auto watched =
-            parts_.loop.watch(parts_.observer.descriptor(), ready::in, [this](std::uint32_t) { busy_ = true; });
-        !watched)
-        return watched;
+    if (parts_.observer.descriptor() >= 0) {
+        if (auto watched =
+                parts_.loop.watch(parts_.observer.descriptor(), ready::in, [this](std::uint32_t) { busy_ = true; });
+            !watched)
+            return watched;
+    }
     open_notify_socket();
     prepare_prober();
-    for (const auto& line : waits_.missing()) {
+    for (const auto& line : missing()) {
         parts_.store.log(Severity::warning, line);
     }
     return {};
@@ -108,8 +108,9 @@ Result<int> Daemon::run() {
     if (auto opened = open(); !opened) return std::unexpected(opened.error());
     act(Report{{.time = now_,
                 .happening = Happening::daemon_start,
-                .reason = fmt::format("watching with {} from {}", counted(parts_.spec.rules.size(), "rule"),
-                                      parts_.config_path)}});
+                .reason = fmt::format("watching with {} from {}, mode {}{}", counted(parts_.spec.rules.size(), "rule"),
+                                      parts_.config_path, name_of(parts_.features.mode),
+                                      in_brackets(parts_.features.why_not_bpf))}});
     parts_.observer.compare();
     while (!exit_code_) {
         if (auto turned = turn(); !turned) return std::unexpected(turned.error());
@@ -160,7 +161,7 @@ void Daemon::scan() {
     auto wish = parts_.engine.scan_wish();
     wish.sockets = wish.sockets && (now_ >= sockets_at_ || (sockets_wanted && now_ >= *sockets_wanted));
     scanned_ = now_;
-    scan_at_ = now_ + next_thread_scan_after(every, waits_.thread_cost());
+    scan_at_ = now_ + next_thread_scan_after(every, waits_.thread_cost(), parts_.features.mode == Mode::bpf);
     if (wish.sockets) sockets_at_ = now_ + next_socket_scan_after(every, waits_.socket_cost());
     if (!wish.any()) return;
     waits_.begin(std::move(wish), std::exchange(paused_, std::nullopt));
@@ -263,7 +264,10 @@ void Daemon::handle(const Event& event, Time time) {
     parts_.engine.handle(event, now_, intents);
     if (const auto* ended = std::get_if<SnapshotEnded>(&event); ended != nullptr && ended->complete) {
         blind_.clear();
-        compare_at_ = now_ + std::max(parts_.spec.daemon.reconcile, parts_.observer.last_cost() * comparison_share);
+        compare_at_ =
+            now_
+            + next_comparison_after(parts_.features.mode, parts_.spec.daemon.reconcile, parts_.observer.last_cost());
+        if (parts_.observer.descriptor() < 0) canary_came_back();
         if (!std::exchange(seen_, true)) {
             ready();
             parts_.store.log(Severity::info, summary(now_));
@@ -286,9 +290,17 @@ std::string Daemon::summary(Time now) const {
                        bad == 0 ? std::string("all within their limits") : fmt::format("{} not ok", bad));
 }
 
+// What is not done, or done otherwise, for want of something in the kernel.
+std::vector<std::string> Daemon::missing() const {
+    auto lines = missing_in(parts_.features.mode);
+    if (!parts_.features.why_not_bpf.empty()) lines.insert(lines.begin(), parts_.features.why_not_bpf);
+    lines.insert(lines.end(), waits_.missing().begin(), waits_.missing().end());
+    return lines;
+}
+
 void Daemon::finish() {
     say_last_words();
-    parts_.loop.forget(parts_.observer.descriptor());
+    if (parts_.observer.descriptor() >= 0) parts_.loop.forget(parts_.observer.descriptor());
     if (notify_) parts_.loop.forget(notify_->descriptor());
     tell_stopping();
     act(Report{{.time = now_,

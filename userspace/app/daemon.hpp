@@ -72,6 +72,7 @@ private:
     void finish();
     void ready();
     [[nodiscard]] std::string summary(Time now) const;
+    [[nodiscard]] std::vector<std::string> missing() const;
 
     // daemon_health.cpp
     Result<void> open_health_page();

@@ -17,6 +17,8 @@ DaemonView Daemon::view(Time now) const {
     const auto health = parts_.store.health();
     return {.pid = own_pid(),
             .uptime = now - started_,
+            .mode = std::string(name_of(parts_.features.mode)),
+            .missing = missing(),
             .clocks = clock_pair(),
             .blind = why_blind(),
             .history_error = health.error,

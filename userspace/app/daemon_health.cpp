@@ -24,7 +24,12 @@ void Daemon::watch_ourselves() {
         parts_.store.log(Severity::error, "the kernel's events do not reach us any more: our own did not come back");
         act(Resync{"our own event did not come back"});
     }
-    if (step.send) repeat_own_name();
+    if (!step.send) return;
+    // Without events: that no comparison is under way is what the last one's end proved.
+    if (parts_.observer.descriptor() >= 0)
+        repeat_own_name();
+    else if (seen_ && !parts_.observer.comparing())
+        canary_came_back();
 }
 
 void Daemon::canary_came_back() {

@@ -2,6 +2,7 @@
 
 #include "app/configuration.hpp"
 #include "app/doctor_scan.hpp"
+#include "app/mode.hpp"
 #include "control/client.hpp"
 #include "control/protocol.hpp"
 #include "core/spec.hpp"
@@ -28,8 +29,13 @@ struct Findings {
     Features features;
     std::optional<OverheadReport> overhead;
     std::optional<ScanCost> scan;
-    nlohmann::json daemon = nullptr; // its part of `status --json`; null: none answers
+    nlohmann::json daemon = nullptr;  // its part of `status --json`; null: none answers
+    std::vector<std::string> missing; // for want of BPF
     std::vector<std::string> to_mend;
+
+    [[nodiscard]] bool able() const {
+        return features.mode != Mode::none && (overhead || features.mode != Mode::bpf);
+    }
 };
 
 // What is wrong with a configuration is for `check` to say: without a good one all is as by default.
@@ -54,6 +60,16 @@ void ask_daemon(const DoctorOptions& options, Findings& findings) {
         findings.to_mend.emplace_back("the history can't be written: see `status`");
 }
 
+void measure_look(Duration scan_every, Findings& findings) {
+    if (auto scan = measure_scan(findings.features, scan_every)) {
+        findings.scan = *scan;
+        if (findings.overhead) findings.overhead->map_bytes += scan->map_bytes;
+        if (!scan->sockets_seen) findings.to_mend.emplace_back("hang.unserved is not looked for: no socket scan");
+    } else {
+        findings.to_mend.push_back("hangs are not looked for: " + scan.error().text);
+    }
+}
+
 // What this kernel can't do about hangs is left out by the daemon too; what to do about it is said.
 void measure_hangs(const DoctorOptions& options, Duration scan_every, Findings& findings) {
     const auto begin_span = [&]() -> std::function<bool()> {
@@ -66,13 +82,7 @@ void measure_hangs(const DoctorOptions& options, Duration scan_every, Findings& 
         findings.to_mend.push_back("hang.silent is not watched, and the end of a stall is seen by the next scan only: "
                                    + stalls.error().text);
     }
-    if (auto scan = measure_scan(findings.features, scan_every)) {
-        findings.scan = *scan;
-        findings.overhead->map_bytes += scan->map_bytes;
-        if (!scan->sockets_seen) findings.to_mend.emplace_back("hang.unserved is not looked for: no socket scan");
-    } else {
-        findings.to_mend.push_back("hangs are not looked for: " + scan.error().text);
-    }
+    measure_look(scan_every, findings);
 }
 
 Findings examine(const DoctorOptions& options) {
@@ -82,6 +92,13 @@ Findings examine(const DoctorOptions& options) {
         return findings;
     }
     const auto settings = settings_in(options.config);
+    if (findings.features.mode != Mode::bpf) {
+        findings.missing = missing_in(findings.features.mode);
+        findings.to_mend.push_back(findings.features.why_not_bpf);
+        measure_look(settings.scan, findings);
+        ask_daemon(options, findings);
+        return findings;
+    }
     const auto end = monotonic_now() + options.hold / 2;
     auto overhead = measure_overhead(findings.features, settings.ring_size, [&] { return monotonic_now() < end; });
     if (overhead) {
@@ -128,6 +145,8 @@ void print(const Findings& findings, std::ostream& out) {
                            feature.present ? "" : feature.detail);
     }
     out << fmt::format("mode: {}\n", name_of(findings.features.mode));
+    for (const auto& line : findings.missing)
+        out << "  " << line << '\n';
     if (findings.overhead) print_costs(*findings.overhead, out);
     if (findings.scan) print_scan(*findings.scan, out);
     if (findings.overhead)
@@ -179,11 +198,15 @@ void print_json(const Findings& findings, std::ostream& out) {
                                 {"net_ns", one.net_ns}});
         }
     }
-    const nlohmann::json all{
-        {"kernel", findings.features.kernel},  {"mode", name_of(findings.features.mode)},
-        {"features", std::move(features)},     {"programs", std::move(programs)},
-        {"wait_scan", json_of(findings.scan)}, {"map_bytes", findings.overhead ? findings.overhead->map_bytes : 0},
-        {"daemon", findings.daemon},           {"to_mend", findings.to_mend}};
+    const nlohmann::json all{{"kernel", findings.features.kernel},
+                             {"mode", name_of(findings.features.mode)},
+                             {"missing", findings.missing},
+                             {"features", std::move(features)},
+                             {"programs", std::move(programs)},
+                             {"wait_scan", json_of(findings.scan)},
+                             {"map_bytes", findings.overhead ? findings.overhead->map_bytes : 0},
+                             {"daemon", findings.daemon},
+                             {"to_mend", findings.to_mend}};
     out << all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
@@ -192,7 +215,7 @@ void print_json(const Findings& findings, std::ostream& out) {
 int run_doctor(const DoctorOptions& options, std::ostream& out, std::ostream& /*err*/) {
     const auto findings = examine(options);
     options.json ? print_json(findings, out) : print(findings, out);
-    if (!findings.overhead) return 4;
+    if (!findings.able()) return 4;
     return findings.to_mend.empty() ? 0 : 1;
 }
 

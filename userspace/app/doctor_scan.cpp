@@ -1,10 +1,10 @@
 #include "app/doctor_scan.hpp"
 
 #include "app/scan_pace.hpp"
+#include "app/wait_source.hpp"
 #include "core/scan_wish.hpp"
 #include "io/clock.hpp"
 #include "io/files.hpp"
-#include "probe/waits.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -52,14 +52,15 @@ double ScanCost::share() const {
 }
 
 Result<ScanCost> measure_scan(const Features& features, Duration every) {
-    auto waits = Waits::load(features);
+    auto waits = WaitSource::load(features);
     if (!waits) return std::unexpected(waits.error());
     const ScanWish wish{.uninterruptible = true,
                         .stopped = true,
                         .locks = true,
                         .sockets = true,
                         .least = std::chrono::milliseconds(100)};
-    ScanCost cost{.of_threads = threads_of_the_machine(), .map_bytes = waits->map_bytes()};
+    auto* all = waits->sockets();
+    ScanCost cost{.of_threads = threads_of_the_machine(), .map_bytes = all == nullptr ? 0 : all->map_bytes()};
     std::vector<Duration> threads;
     std::vector<Duration> sockets;
     for (int look = 0; look < looks; ++look) {
@@ -67,15 +68,16 @@ Result<ScanCost> measure_scan(const Features& features, Duration every) {
                              [&] { return waits->read_threads([](const ThreadWait&) {}); });
         if (!pass) return std::unexpected(pass.error());
         threads.push_back(*pass);
-        pass = one_pass([&] { return waits->begin_sockets(); },
-                        [&] { return waits->read_sockets([](const SocketQueue&) {}); });
-        if (pass)
+        if (all != nullptr)
+            pass = one_pass([&] { return all->begin_sockets(); },
+                            [&] { return all->read_sockets([](const SocketQueue&) {}); });
+        if (all != nullptr && pass)
             sockets.push_back(*pass);
         else
             cost.sockets_seen = false;
     }
     cost.threads = median(std::move(threads));
-    cost.threads_every = next_thread_scan_after(every, cost.threads);
+    cost.threads_every = next_thread_scan_after(every, cost.threads, features.mode == Mode::bpf);
     if (cost.sockets_seen) cost.sockets = median(std::move(sockets));
     cost.sockets_every = next_socket_scan_after(every, cost.sockets);
     return cost;

@@ -111,7 +111,7 @@ public:
                                  .findings = result_.findings,
                                  .threads = threads_,
                                  .sockets = waiting,
-                                 .sockets_seen = true,
+                                 .sockets_seen = scene_.looks.sockets_seen,
                                  .between = scene_.looks.between,
                                  .now = scene_.looks.now,
                                  .clocks = scene_.clocks});
@@ -190,6 +190,7 @@ private:
         if (scene_.looks.hidden.contains(result_.around.pid))
             result_.notes.emplace_back(
                 "the kernel hides it from BPF; this comes from /proc, which doesn't know since when");
+        if (!scene_.looks.missing.empty()) result_.notes.push_back(scene_.looks.missing);
         if (scene_.looks.unreadable.contains(result_.around.pid))
             result_.notes.emplace_back(
                 "looking at its memory or descriptors blocks, which is evidence by itself; locks and "
@@ -303,7 +304,7 @@ int explain_rule(const ExplainOptions& options, std::ostream& out, std::ostream&
     }
     const auto features = probe_features(options.without);
     if (auto able = require(features); !able) return not_able(able.error(), err);
-    const auto pids = processes_of(*rule);
+    const auto pids = processes_of(features, *rule);
     if (!pids) return not_able(pids.error(), err);
     if (pids->empty()) {
         print_rule(*rule, {}, options, out);

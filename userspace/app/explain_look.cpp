@@ -2,13 +2,13 @@
 
 #include "app/complete.hpp"
 #include "app/examiner_wire.hpp"
+#include "app/wait_source.hpp"
 #include "core/scan_wish.hpp"
 #include "core/spec.hpp"
 #include "io/clock.hpp"
 #include "io/errand.hpp"
 #include "io/proc_threads.hpp"
 #include "io/syscall_names.hpp"
-#include "probe/waits.hpp"
 #include "report/wire.hpp"
 #include "rules/wait_graph.hpp"
 
@@ -55,7 +55,7 @@ void add_hidden(const std::vector<std::uint32_t>& pids, WaitScan& scan, std::set
     }
 }
 
-Result<Look> look(Waits& waits, const ScanWish& wish) {
+Result<Look> look(WaitSource& waits, const ScanWish& wish) {
     Look seen;
     seen.scan.began = monotonic_now();
     if (auto begun = waits.begin_threads(wish); !begun) return std::unexpected(begun.error());
@@ -68,9 +68,10 @@ Result<Look> look(Waits& waits, const ScanWish& wish) {
         more = *read;
     }
     seen.now = monotonic_now();
-    if (auto begun = waits.begin_sockets(); !begun) return std::unexpected(begun.error());
+    auto* sockets = waits.sockets();
+    if (sockets == nullptr || !sockets->begin_sockets()) return seen; // this kernel can't: the threads are worth it
     for (bool more = true; more;) {
-        auto read = waits.read_sockets([&](SocketQueue queue) { seen.scan.sockets.push_back(std::move(queue)); });
+        auto read = sockets->read_sockets([&](SocketQueue queue) { seen.scan.sockets.push_back(std::move(queue)); });
         if (!read) return std::unexpected(read.error());
         more = *read;
     }
@@ -143,10 +144,12 @@ Result<void> complete(Look& look, const Pids& ours, std::set<std::uint32_t>& unr
 
 Result<TwoLooks> look_twice(const Features& features, const std::vector<std::uint32_t>& pids,
                             const std::function<void()>& meanwhile) {
-    auto waits = Waits::load(features);
+    auto waits = WaitSource::load(features);
     if (!waits) return std::unexpected(waits.error());
     const Pids ours(pids.begin(), pids.end());
     TwoLooks looks;
+    if (features.mode != Mode::bpf)
+        looks.missing = "without BPF it is not known since when a thread waits, nor what sockets hold";
     ScanWish wish{.locks = true, .sockets = true, .processes = pids};
 
     auto first = look(*waits, wish);
@@ -168,6 +171,7 @@ Result<TwoLooks> look_twice(const Features& features, const std::vector<std::uin
     add_hidden({looks.hidden.begin(), looks.hidden.end()}, second->scan, looks.hidden);
     if (auto done = complete(*second, ours, looks.unreadable, [] {}); !done) return std::unexpected(done.error());
     looks.memory.take(second->scan, second->now);
+    looks.sockets_seen = first->scan.sockets_seen && second->scan.sockets_seen;
     looks.between = second->now - first->now;
     looks.now = second->now;
     return looks;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace nezuban {
@@ -17,6 +18,8 @@ struct TwoLooks {
     HangMemory memory; // of the processes, of all who wait for locks, and of who holds what these wait for
     std::set<std::uint32_t> unreadable; // processes of which memory or descriptors could not be looked at in time
     std::set<std::uint32_t> hidden;     // processes that BPF doesn't see: from /proc, without times
+    bool sockets_seen = false;
+    std::string missing; // what could not be found out, and why; one sentence
     Duration between{};
     Time now; // of the second look
 };

@@ -7,6 +7,7 @@
 #include "core/surroundings.hpp"
 #include "core/time.hpp"
 #include "io/errand.hpp"
+#include "probe/features.hpp"
 
 #include <cstdint>
 #include <map>
@@ -41,6 +42,6 @@ private:
                                                                                Duration patience);
 
 // The processes that a rule matches right now, oldest first.
-[[nodiscard]] Result<std::vector<std::uint32_t>> processes_of(const RuleSpec& rule);
+[[nodiscard]] Result<std::vector<std::uint32_t>> processes_of(const Features& features, const RuleSpec& rule);
 
 } // namespace nezuban

@@ -155,7 +155,7 @@ void print_group(const Group& group, const Explanation& explanation, bool stacks
     auto line = fmt::format("  {}: {}{}{}", who, static_cast<char>(first.state), running ? "" : call_of(first, alone),
                             running ? "" : so_long(group, explanation.now));
     if (alone || !coarse || group.purpose.what == WaitsFor::wakeup) line += ", " + group.purpose.text;
-    if (first.state == ThreadState::uninterruptible && !first.kernel_thread)
+    if (first.state == ThreadState::uninterruptible && !first.kernel_thread && first.killable_known)
         line += first.killable ? "; SIGKILL can end it" : "; SIGKILL can't end it";
     out << cut(printable(line)) << '\n';
     if (stacks) {

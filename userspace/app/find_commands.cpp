@@ -1,8 +1,7 @@
 #include "app/find_commands.hpp"
 
-#include "core/event.hpp"
+#include "app/task_list.hpp"
 #include "io/running_command.hpp"
-#include "probe/snapshot.hpp"
 
 #include <algorithm>
 #include <span>
@@ -18,24 +17,19 @@ namespace {
 constexpr Duration patience = std::chrono::seconds(1);
 constexpr std::size_t named = 5;
 
-// /proc rounds a start down to 10 ms; whoever is compared with what the kernel programs tell needs all of it. Who is
-// not in the kernel's list has ended meanwhile.
-Result<void> make_exact(std::vector<PlanMemory*>& plans) {
-    auto snapshot = Snapshot::load();
-    if (!snapshot) return std::unexpected(snapshot.error());
-    if (auto begun = snapshot->begin(); !begun) return begun;
+// /proc rounds a start down to 10 ms; whoever is compared with what the kernel programs tell needs all of it, and a
+// daemon of before may have seen more of it than this one does. Who is not in the list has ended meanwhile.
+Result<void> make_exact(const Features& features, std::vector<PlanMemory*>& plans) {
+    auto list = TaskList::open(features);
+    if (!list) return std::unexpected(list.error());
     std::vector<Identity> exact(plans.size());
-    for (bool more = true; more;) {
-        auto read = snapshot->read_slice([&](const SnapshotTask& task) {
-            for (std::size_t i = 0; i < plans.size(); ++i) {
-                const auto& id = task.process.id;
-                if (id.pid == plans[i]->command.pid && same_start(id.start_ns, plans[i]->command.start_ns))
-                    exact[i] = id;
-            }
-        });
-        if (!read) return std::unexpected(read.error());
-        more = *read;
-    }
+    const auto read = list->read([&](const SnapshotTask& task) {
+        for (std::size_t i = 0; i < plans.size(); ++i) {
+            const auto& id = task.process.id;
+            if (id.pid == plans[i]->command.pid && same_start(id.start_ns, plans[i]->command.start_ns)) exact[i] = id;
+        }
+    });
+    if (!read) return read;
     for (std::size_t i = 0; i < plans.size(); ++i)
         plans[i]->command = exact[i];
     return {};
@@ -43,7 +37,7 @@ Result<void> make_exact(std::vector<PlanMemory*>& plans) {
 
 } // namespace
 
-std::vector<std::string> find_commands(std::vector<RuleMemory>& memories) {
+std::vector<std::string> find_commands(const Features& features, std::vector<RuleMemory>& memories) {
     std::vector<PlanMemory*> plans;
     std::vector<WantedCommand> wanted;
     for (auto& memory : memories) {
@@ -70,7 +64,7 @@ std::vector<std::string> find_commands(std::vector<RuleMemory>& memories) {
     }
     std::erase_if(plans, [](const PlanMemory* plan) { return plan->command.pid == 0; });
     if (plans.empty()) return untold;
-    if (auto made = make_exact(plans); !made) {
+    if (auto made = make_exact(features, plans); !made) {
         untold.push_back("commands of the last run are taken for ended: " + made.error().text);
         for (auto* plan : plans)
             plan->command = {};

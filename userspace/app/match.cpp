@@ -2,12 +2,12 @@
 
 #include "app/configuration.hpp"
 #include "app/enrich.hpp"
+#include "app/task_list.hpp"
 #include "core/words.hpp"
 #include "engine/engine.hpp"
 #include "io/clock.hpp"
 #include "io/users.hpp"
 #include "probe/features.hpp"
-#include "probe/snapshot.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -59,10 +59,8 @@ std::string limits(const RuleSpec& rule) {
 }
 
 Result<void> take_snapshot(Engine& engine, const Features& features) {
-    if (auto able = require(features); !able) return able;
-    auto snapshot = Snapshot::load();
-    if (!snapshot) return std::unexpected(snapshot.error());
-    if (auto begun = snapshot->begin(); !begun) return begun;
+    auto list = TaskList::open(features);
+    if (!list) return std::unexpected(list.error());
     Enricher enricher;
     Intents ignored;
     const auto now = monotonic_now();
@@ -74,11 +72,7 @@ Result<void> take_snapshot(Engine& engine, const Features& features) {
         enricher.enrich(event, needs);
         engine.handle(event, now, ignored);
     };
-    for (bool more = true; more;) {
-        auto read = snapshot->read_slice(take);
-        if (!read) return std::unexpected(read.error());
-        more = *read;
-    }
+    if (auto read = list->read(take); !read) return read;
     engine.handle(SnapshotEnded{.complete = true}, now, ignored);
     return {};
 }
@@ -109,8 +103,8 @@ void print(const RuleSpec& rule, const std::vector<Process>& processes, UserName
                        few ? ": UNDER" : (many ? ": OVER" : ""), fmt::join(reasons(rule.match), ", "));
     for (const auto& process : processes | std::views::take(shown)) {
         const auto line = printable(fmt::format("{}", fmt::join(arguments_of(process), " ")));
-        out << fmt::format("  {:>8} {:<15} {:<12} {}\n", process.id.pid, printable(process.shown_name()), users.of(process.uid),
-                           line.substr(0, 100));
+        out << fmt::format("  {:>8} {:<15} {:<12} {}\n", process.id.pid, printable(process.shown_name()),
+                           users.of(process.uid), line.substr(0, 100));
     }
     if (processes.size() > shown) out << fmt::format("  ... and {} more\n", processes.size() - shown);
 }

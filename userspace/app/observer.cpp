@@ -18,15 +18,12 @@ constexpr std::size_t longest_wait = 1000;
 
 } // namespace
 
-Observer::Observer(Lifecycle lifecycle, Snapshot snapshot)
-    : lifecycle_(std::move(lifecycle)), snapshot_(std::move(snapshot)) {}
-
 Result<Observer> Observer::attach(const Features& features, std::uint64_t ring_size) {
-    auto lifecycle = Lifecycle::attach(features, ring_size);
-    if (!lifecycle) return std::unexpected(lifecycle.error());
-    auto snapshot = Snapshot::load();
-    if (!snapshot) return std::unexpected(snapshot.error());
-    return Observer(std::move(*lifecycle), std::move(*snapshot));
+    auto source = EventSource::attach(features, ring_size);
+    if (!source) return std::unexpected(source.error());
+    auto list = TaskList::open(features);
+    if (!list) return std::unexpected(list.error());
+    return Observer(std::move(*source), std::move(*list));
 }
 
 void Observer::compare() {
@@ -40,17 +37,16 @@ void Observer::tell(Event event, Time time, const Ends& ends) {
 
 Result<bool> Observer::work(const Ends& ends) {
     // First of all: what comes after a loss must not be judged as if nothing were missing.
-    if (const auto lost = lifecycle_.take_losses()) ends.event(*lost, monotonic_now());
+    if (const auto lost = source_.take_losses()) ends.event(*lost, monotonic_now());
     const auto drained =
-        lifecycle_.drain(batch, [&](Stamped stamped) { tell(std::move(stamped.event), stamped.time, ends); });
+        source_.drain(batch, [&](Stamped stamped) { tell(std::move(stamped.event), stamped.time, ends); });
     backlog_ = drained == batch;
     waited_ = wanted_ && backlog_ ? waited_ + 1 : 0;
     const bool may_begin = wanted_ && (!backlog_ || waited_ > longest_wait);
 
     if (phase_ == Phase::draining && !backlog_) {
-        phase_ = Phase::idle;
         cost_ = spent_;
-        ends.event(SnapshotEnded{.complete = true}, monotonic_now());
+        end_list(true, ends);
     } else if (phase_ == Phase::reading || (phase_ == Phase::idle && may_begin)) {
         const auto began = monotonic_now();
         auto read = read_list(ends);
@@ -60,18 +56,27 @@ Result<bool> Observer::work(const Ends& ends) {
     return backlog_ || comparing();
 }
 
+void Observer::end_list(bool complete, const Ends& ends) {
+    phase_ = Phase::idle;
+    source_.list_ended(complete);
+    ends.event(SnapshotEnded{.complete = complete}, monotonic_now());
+}
+
 Result<void> Observer::read_list(const Ends& ends) {
     if (phase_ == Phase::idle) {
         wanted_ = false;
         spent_ = Duration::zero();
-        if (auto begun = snapshot_.begin(); !begun) return begun;
+        if (auto begun = list_.begin(); !begun) return begun;
         phase_ = Phase::reading;
+        source_.list_began();
         ends.event(SnapshotBegan{}, monotonic_now());
     }
-    const auto more = snapshot_.read_slice([&](SnapshotTask task) { tell(std::move(task), monotonic_now(), ends); });
+    const auto more = list_.read_slice([&](SnapshotTask task) {
+        source_.listed(task);
+        tell(std::move(task), monotonic_now(), ends);
+    });
     if (!more) {
-        phase_ = Phase::idle;
-        ends.event(SnapshotEnded{.complete = false}, monotonic_now());
+        end_list(false, ends);
         return std::unexpected(more.error());
     }
     if (!*more) phase_ = Phase::draining;

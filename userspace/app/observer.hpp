@@ -1,4 +1,4 @@
-// The kernel as one stream of events: the ring, the task list, and how the two are merged.
+// The kernel as one stream of events: the ring (or what stands for it), the task list, and how the two are merged.
 //
 // A pass over the task list goes: SnapshotBegan, a slice at a time with the ring drained in between, and, once the
 // ring has been found empty after the last slice, SnapshotEnded. So whatever happened up to the end of the list has
@@ -6,14 +6,17 @@
 #pragma once
 
 #include "app/enrich.hpp"
+#include "app/event_source.hpp"
+#include "app/task_list.hpp"
 #include "core/event.hpp"
 #include "core/result.hpp"
-#include "probe/lifecycle.hpp"
-#include "probe/snapshot.hpp"
+#include "probe/features.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <utility>
 
 namespace nezuban {
 
@@ -26,9 +29,9 @@ public:
 
     static Result<Observer> attach(const Features& features, std::uint64_t ring_size);
 
-    // Readable when there is work.
+    // Readable when there is work; -1: only comparisons make any.
     [[nodiscard]] int descriptor() const {
-        return lifecycle_.descriptor();
+        return source_.descriptor();
     }
 
     // Asks for a pass; while one is under way, for another one after it.
@@ -49,19 +52,21 @@ public:
     // be read; what had been begun is given up, and told as incomplete.
     Result<bool> work(const Ends& ends);
 
-    [[nodiscard]] const Lifecycle& lifecycle() const {
-        return lifecycle_;
+    // Who sent the signal that stopped this process. Absent: nobody was seen.
+    [[nodiscard]] std::optional<Sender> stopper_of(const Identity& process) const {
+        return source_.stopper_of(process);
     }
 
 private:
     enum class Phase { idle, reading, draining };
 
-    Observer(Lifecycle lifecycle, Snapshot snapshot);
+    Observer(EventSource source, TaskList list) : source_(std::move(source)), list_(std::move(list)) {}
     void tell(Event event, Time time, const Ends& ends);
+    void end_list(bool complete, const Ends& ends);
     Result<void> read_list(const Ends& ends);
 
-    Lifecycle lifecycle_;
-    Snapshot snapshot_;
+    EventSource source_;
+    TaskList list_;
     Enricher enricher_;
     Phase phase_ = Phase::idle;
     bool wanted_ = false;

@@ -61,7 +61,9 @@ Result<void> record(const RecordOptions& options, const Features& features, Reco
         }
     });
     if (!watched) return watched;
-    if (auto ring = loop->watch(observer->descriptor(), ready::in, [](std::uint32_t) {}); !ring) return ring;
+    if (observer->descriptor() >= 0) {
+        if (auto ring = loop->watch(observer->descriptor(), ready::in, [](std::uint32_t) {}); !ring) return ring;
+    }
 
     const auto clocks = clock_pair();
     recording.file << record_header(clocks);
@@ -80,7 +82,10 @@ Result<void> record(const RecordOptions& options, const Features& features, Reco
                                       if (const auto* lost = std::get_if<EventsLost>(&event))
                                           recording.lost += lost->total();
                                   }};
-    WaitObserver waits(*loop, *spawner, features, observer->lifecycle(), {.event = ends.event, .log = recording.log});
+    WaitObserver waits(*loop, *spawner, features,
+                       {.event = ends.event, .log = recording.log, .stopper_of = [&](const Identity& process) {
+                            return observer->stopper_of(process);
+                        }});
     for (const auto& line : waits.missing())
         recording.log(line);
     observer->compare();

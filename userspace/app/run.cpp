@@ -46,14 +46,15 @@ int run_daemon(const RunOptions& options) {
     if (!observer) return complain(observer.error(), exit_not_able);
     auto memories = (*store)->memories();
     // After the attaching, so that no end is missed, and before the hardening, which makes a fork dear.
-    for (const auto& line : find_commands(memories))
+    for (const auto& line : find_commands(features, memories))
         (*store)->log(Severity::warning, line);
     for (const auto& weakness : harden()) {
         (*store)->log(Severity::warning, weakness);
     }
 
-    Engine engine({.seed = static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count())}, spec->rules,
-                  spec->groups, memories);
+    Engine engine({.seed = static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()),
+                   .execs_told = features.mode != Mode::polling},
+                  spec->rules, spec->groups, memories);
     Daemon daemon({.config_path = options.config,
                    .spec = std::move(*spec),
                    .loop = *loop,

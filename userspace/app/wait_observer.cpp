@@ -20,16 +20,20 @@ constexpr Duration longest_scan = 5s;
 
 } // namespace
 
-WaitObserver::WaitObserver(Loop& loop, Spawner& spawner, const Features& features, const Lifecycle& lifecycle,
-                           Ends ends)
-    : loop_(loop), lifecycle_(lifecycle), ends_(std::move(ends)),
-      examiner_(
-          loop, spawner, [this](WaitScan scan) { finish(std::move(scan)); },
-          [this](const std::string& line) { ends_.log(line); }) {
-    if (auto waits = Waits::load(features))
+WaitObserver::WaitObserver(Loop& loop, Spawner& spawner, const Features& features, Ends ends)
+    : loop_(loop), ends_(std::move(ends)), examiner_(
+                                               loop, spawner, [this](WaitScan scan) { finish(std::move(scan)); },
+                                               [this](const std::string& line) { ends_.log(line); }) {
+    if (auto waits = WaitSource::load(features))
         waits_ = std::move(*waits);
     else
         missing_.push_back("hangs are not looked for: " + waits.error().text);
+    if (features.mode != Mode::bpf) {
+        missing_.emplace_back("hang.unserved is not looked for, and hang.silent is not watched: both need BPF");
+        missing_.emplace_back("since when a thread waits is known from the second look on; whether SIGKILL can end a "
+                              "wait in D is not known");
+        return;
+    }
     if (auto stalls = Stalls::attach(features)) {
         stalls_ = std::move(*stalls);
         if (auto watched = loop_.watch(stalls_->descriptor(), ready::in, [this](std::uint32_t) { on_stalls(); });
@@ -75,8 +79,9 @@ bool WaitObserver::work_threads() {
         return false;
     }
     if (*more) return true;
-    if (!wish_.sockets) return false;
-    if (auto begun = waits_->begin_sockets(); !begun) {
+    auto* sockets = wish_.sockets ? waits_->sockets() : nullptr;
+    if (sockets == nullptr) return false;
+    if (auto begun = sockets->begin_sockets(); !begun) {
         sockets_broke_off(begun.error());
         return false;
     }
@@ -85,7 +90,8 @@ bool WaitObserver::work_threads() {
 }
 
 bool WaitObserver::work_sockets() {
-    const auto more = waits_->read_sockets([this](SocketQueue queue) { scan_.sockets.push_back(std::move(queue)); });
+    const auto more =
+        waits_->sockets()->read_sockets([this](SocketQueue queue) { scan_.sockets.push_back(std::move(queue)); });
     if (!more) {
         sockets_broke_off(more.error());
         return false;
@@ -117,7 +123,7 @@ void WaitObserver::complete() {
     }
     for (auto& wait : scan_.threads) {
         if (wait.syscall && !wait.syscall->compat) wait.syscall->name = syscall_name(wait.syscall->number);
-        if (wait.state == ThreadState::stopped) wait.stopped_by = lifecycle_.stopper_of(wait.process);
+        if (wait.state == ThreadState::stopped) wait.stopped_by = ends_.stopper_of(wait.process);
     }
     take_counts();
     thread_cost_ += monotonic_now() - began;

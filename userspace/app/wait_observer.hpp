@@ -5,15 +5,14 @@
 #pragma once
 
 #include "app/examiner.hpp"
+#include "app/wait_source.hpp"
 #include "core/event.hpp"
 #include "core/intent.hpp"
 #include "core/result.hpp"
 #include "core/scan_wish.hpp"
 #include "io/loop.hpp"
 #include "io/spawner.hpp"
-#include "probe/lifecycle.hpp"
 #include "probe/stalls.hpp"
-#include "probe/waits.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -27,12 +26,13 @@ namespace nezuban {
 class WaitObserver {
 public:
     struct Ends {
-        std::function<void(const Event&, Time)> event; // WaitsSeen, Stalled
-        std::function<void(const std::string&)> log;   // for an operator
+        std::function<void(const Event&, Time)> event;                    // WaitsSeen, Stalled
+        std::function<void(const std::string&)> log;                      // for an operator
+        std::function<std::optional<Sender>(const Identity&)> stopper_of; // see Observer
     };
 
     // Never fails: what this kernel can't do is left out, and said in `missing`. All that is given outlives this.
-    WaitObserver(Loop& loop, Spawner& spawner, const Features& features, const Lifecycle& lifecycle, Ends ends);
+    WaitObserver(Loop& loop, Spawner& spawner, const Features& features, Ends ends);
     ~WaitObserver();
     WaitObserver(const WaitObserver&) = delete;
     WaitObserver& operator=(const WaitObserver&) = delete;
@@ -90,9 +90,8 @@ private:
     void log_once(std::string& last, const std::string& line) const;
 
     Loop& loop_;
-    const Lifecycle& lifecycle_;
     Ends ends_;
-    std::optional<Waits> waits_;
+    std::optional<WaitSource> waits_;
     std::optional<Stalls> stalls_;
     Examiner examiner_;
     std::vector<std::string> missing_;

@@ -5,14 +5,16 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace nezuban {
 
 struct DaemonView {
     std::uint32_t pid = 0;
     Duration uptime{};
-    std::string mode = "bpf"; // where events come from
-    ClockPair clocks;         // now, on both clocks: what turns the engine's times into dates
+    std::string mode = "bpf";         // where events come from
+    std::vector<std::string> missing; // what is not done, or done otherwise, and why: sentences
+    ClockPair clocks;                 // now, on both clocks: what turns the engine's times into dates
 
     // Empty: what is shown can be trusted. Else why it can't be: nothing has been heard of the kernel since ...
     std::string blind;

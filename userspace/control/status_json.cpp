@@ -27,6 +27,7 @@ Json of_daemon(const EngineView& view, const DaemonView& daemon) {
         {"pid", daemon.pid},
         {"uptime_s", seconds_of(daemon.uptime)},
         {"mode", daemon.mode},
+        {"missing", daemon.missing},
         {"blind", daemon.blind.empty() ? Json(nullptr) : Json(daemon.blind)},
         {"events_received", view.events_received},
         {"events_lost", view.events_lost},

@@ -62,9 +62,10 @@ struct SnapshotEnded {
 // Records that found the ring full, by kind (fork, exec, exit, change), since the last such event.
 struct EventsLost {
     std::array<std::uint64_t, 4> by_kind{};
+    std::uint64_t of_unknown_kind = 0; // of the process connector, which doesn't tell
 
     [[nodiscard]] std::uint64_t total() const {
-        return by_kind[0] + by_kind[1] + by_kind[2] + by_kind[3];
+        return by_kind[0] + by_kind[1] + by_kind[2] + by_kind[3] + of_unknown_kind;
     }
 };
 

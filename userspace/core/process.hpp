@@ -20,7 +20,7 @@ struct Process {
     std::uint32_t uid = 0; // effective
     std::uint32_t gid = 0; // effective
     bool kernel_thread = false;
-    std::uint64_t cgroup_key = 0; // equal keys: equal cgroup paths
+    std::uint64_t cgroup_key = 0; // equal keys: equal cgroup paths; 0: not known
     std::string comm;             // at most 15 bytes
     Text name;                    // of a kernel thread: all of it, where comm may not be
     Text exe;                     // path of the program, without " (deleted)"

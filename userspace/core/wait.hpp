@@ -105,7 +105,8 @@ struct ThreadWait {
     std::uint64_t pid_namespace = 0; // which one
     std::string comm;                // of the thread; of a kernel thread in D all of its name
     ThreadState state = ThreadState::running;
-    bool killable = true; // SIGKILL would end this wait
+    bool killable = true;       // SIGKILL would end this wait ...
+    bool killable_known = true; // ... as far as was told: /proc doesn't
     bool kernel_thread = false;
     bool frozen = false; // by its cgroup or by a suspend
     bool on_cpu = false; // just now

@@ -25,6 +25,7 @@ struct Engine::State {
     Hangs hangs;
     std::vector<Watch*> touched; // to judge at the end of this turn
 
+    bool execs_told = true;
     bool synced = false; // the first snapshot is complete
     bool in_snapshot = false;
     bool trusted = true;

@@ -1,5 +1,6 @@
 #include "probe/kernel_facts.hpp"
 
+#include "probe/connector.hpp"
 #include "probe/kernel_types.hpp"
 
 #include <algorithm>
@@ -18,6 +19,8 @@
 namespace nezuban {
 
 namespace {
+
+constexpr std::size_t one_page = 4096;
 
 // The inode number that the kernel gives the first pid namespace (PROC_PID_INIT_INO).
 bool in_first_pid_namespace() {
@@ -81,6 +84,7 @@ KernelFacts look_at_kernel() {
     facts.may_trace = has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON));
     facts.first_pid_namespace = in_first_pid_namespace();
     if (facts.may_trace) facts.bpf_refused = why_bpf_is_refused();
+    if (has(CAP_NET_ADMIN)) facts.process_connector = Connector::open(one_page).has_value();
     add_types(facts);
     return facts;
 }

@@ -50,6 +50,7 @@ Out to_json(const ThreadWait& wait) {
     put(object, "comm", wait.comm);
     object["state"] = std::string(1, static_cast<char>(wait.state));
     put(object, "unkillable", !wait.killable);
+    put(object, "killable_unknown", !wait.killable_known);
     put(object, "kernel", wait.kernel_thread);
     put(object, "frozen", wait.frozen);
     put(object, "on_cpu", wait.on_cpu);
@@ -136,6 +137,7 @@ ThreadWait thread(Fields& fields) {
     wait.comm = fields.comm("comm");
     wait.state = state(fields);
     wait.killable = !fields.flag("unkillable", false);
+    wait.killable_known = !fields.flag("killable_unknown", false);
     wait.kernel_thread = fields.flag("kernel", false);
     wait.frozen = fields.flag("frozen", false);
     wait.on_cpu = fields.flag("on_cpu", false);

@@ -110,6 +110,7 @@ struct Writer {
         object["exec"] = event.by_kind[1];
         object["exit"] = event.by_kind[2];
         object["change"] = event.by_kind[3];
+        if (event.of_unknown_kind > 0) object["unknown"] = event.of_unknown_kind;
         return true;
     }
     bool operator()(const WaitsSeen& event) const {

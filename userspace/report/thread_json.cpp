@@ -54,7 +54,7 @@ Json thread_json(const ThreadWait& wait, Duration off_cpu) {
               {"state", std::string(1, static_cast<char>(wait.state))},
               {"off_cpu_s", seconds_of(off_cpu)},
               {"on_cpu", wait.on_cpu},
-              {"killable", wait.killable},
+              {"killable", wait.killable_known ? Json(wait.killable) : Json(nullptr)},
               {"frozen", wait.frozen},
               {"syscall", syscall_json(wait)},
               {"object", wait.object.empty() ? Json(nullptr) : Json(wait.object)},

@@ -16,12 +16,14 @@ struct Place {
     const SeenThread* longest = nullptr;
     std::vector<std::uint32_t> others;
     bool killable = true;
+    bool killable_known = true;
 
     void add(const SeenThread& seen) {
         const bool longer = longest == nullptr || seen.since < longest->since;
         if (longest != nullptr) others.push_back(longer ? longest->last.thread.tid : seen.last.thread.tid);
         if (longer) longest = &seen;
         killable = killable && seen.last.killable;
+        killable_known = killable_known && seen.last.killable_known;
     }
 };
 
@@ -29,23 +31,22 @@ Finding finding_of(const HangScene& scene, const std::string& where, const Place
     const auto& wait = place.longest->last;
     const auto so_long = scene.memory.lasting(place.longest->since, scene.now);
     const auto more = place.others.empty() ? "is" : fmt::format("and {} more are", place.others.size());
-    const auto* end = wait.kernel_thread ? "no signal ends a kernel thread"
-                      : place.killable   ? "SIGKILL can end it"
-                                         : "SIGKILL can't end it";
-    Finding finding{.kind = HangKind::uninterruptible,
-                    .process = wait.process,
-                    .tid = wait.thread.tid,
-                    .thread_start_ns = wait.thread.start_ns,
-                    .others = place.others,
-                    .since = place.longest->since,
-                    .reason = fmt::format("tid {} ({}) {} {} for {}; {}", wait.thread.tid, wait.comm, more, doing(wait),
-                                          tell(so_long), end),
-                    .evidence = {{"tid", wait.thread.tid},
-                                 {"comm", wait.comm},
-                                 {"state", "D"},
-                                 {"off_cpu_s", seconds_of(so_long)},
-                                 {"killable", place.killable}},
-                    .key = fmt::format("uninterruptible {} {}", wait.process.pid, where)};
+    const auto* end = wait.kernel_thread      ? "no signal ends a kernel thread"
+                      : !place.killable_known ? "whether SIGKILL can end it is not known"
+                      : place.killable        ? "SIGKILL can end it"
+                                              : "SIGKILL can't end it";
+    Finding finding{
+        .kind = HangKind::uninterruptible,
+        .process = wait.process,
+        .tid = wait.thread.tid,
+        .thread_start_ns = wait.thread.start_ns,
+        .others = place.others,
+        .since = place.longest->since,
+        .reason = fmt::format("tid {} ({}) {} {} for {}; {}", wait.thread.tid, wait.comm, more, doing(wait),
+                              tell(so_long), end),
+        .evidence = {{"tid", wait.thread.tid}, {"comm", wait.comm}, {"state", "D"}, {"off_cpu_s", seconds_of(so_long)}},
+        .key = fmt::format("uninterruptible {} {}", wait.process.pid, where)};
+    if (place.killable_known) finding.evidence.emplace_back("killable", place.killable);
     if (wait.syscall) finding.evidence.emplace_back("syscall", told_syscall(wait));
     if (!wait.object.empty()) finding.evidence.emplace_back("object", wait.object);
     if (!wait.device.empty()) finding.evidence.emplace_back("device", wait.device);

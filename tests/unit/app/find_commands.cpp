@@ -1,9 +1,10 @@
 #include "app/find_commands.hpp"
 
+#include "app/task_list.hpp"
 #include "io/loop.hpp"
 #include "io/running_command.hpp"
 #include "io/spawner.hpp"
-#include "probe/snapshot.hpp"
+#include "support/features.hpp"
 #include "support/privilege.hpp"
 #include "support/skip.hpp"
 
@@ -69,14 +70,10 @@ RuleMemory with_plan(const std::string& rule, const std::string& token, const Id
 
 Identity as_the_kernel_tells(std::uint32_t pid) {
     Identity id;
-    auto snapshot = Snapshot::load().value();
-    REQUIRE(snapshot.begin());
-    while (snapshot
-               .read_slice([&](const SnapshotTask& task) {
-                   if (task.process.id.pid == pid) id = task.process.id;
-               })
-               .value()) {
-    }
+    const auto read = TaskList::open(test::features()).value().read([&](const SnapshotTask& task) {
+        if (task.process.id.pid == pid) id = task.process.id;
+    });
+    REQUIRE(read);
     return id;
 }
 
@@ -100,7 +97,7 @@ TEST_CASE("plans get the identity of the command that still runs, as the kernel 
                          with_plan("stopping", "", {.pid = unknown}),
                          RuleMemory{.rule = "without", .streak = 1}};
     const auto before = memories;
-    CHECK(find_commands(memories).empty());
+    CHECK(find_commands(test::features(), memories).empty());
 
     CHECK(memories[0].plan->command == as_the_kernel_tells(unknown));
     CHECK(memories[1].plan->command == as_the_kernel_tells(numbered));
@@ -121,6 +118,6 @@ TEST_CASE("plans get the identity of the command that still runs, as the kernel 
 TEST_CASE("without a token nothing is looked for") {
     std::vector<RuleMemory> memories{with_plan("stopping", ""), RuleMemory{.rule = "without", .streak = 1}};
     const auto before = memories;
-    CHECK(find_commands(memories).empty());
+    CHECK(find_commands(test::features(), memories).empty());
     CHECK(memories == before);
 }

@@ -1,0 +1,49 @@
+// One thread as /proc shows it, a file at a time: each costs, and few threads are worth more than the first. None of
+// them takes the lock of a process' memory, which a dead disk may hold for ever.
+#pragma once
+
+#include "core/result.hpp"
+#include "core/wait.hpp"
+#include "io/proc_files.hpp"
+#include "io/proc_stat.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace nezuban {
+
+// Absent: there is no such task any more. An error: it can't be told.
+[[nodiscard]] Result<std::optional<ProcStat>> read_stat(ProcFolder& folder, const char* file);
+
+class ProcThread {
+public:
+    // tasks: /proc/PID/task; both outlive this.
+    ProcThread(ProcFolder& tasks, std::uint32_t tid) : tasks_(tasks), tid_(tid) {}
+
+    // Absent: it is gone.
+    [[nodiscard]] Result<std::optional<ProcStat>> stat();
+
+    // Each fills in what it can: who may not read it, or comes too late, leaves it as it was.
+    void add_stat(const ProcStat& stat, ThreadWait& wait) const;
+    void add_status(ThreadWait& wait); // switches, tracer, namespace
+    void add_syscall(ThreadWait& wait);
+    void add_stack(ThreadWait& wait);
+    void add_frozen(ThreadWait& wait);
+
+    // Reads and writes that it has made: of all system calls these alone are counted. Absent: they aren't.
+    [[nodiscard]] std::optional<std::uint64_t> reads_and_writes();
+
+private:
+    [[nodiscard]] std::string_view text(const char* file);
+
+    ProcFolder& tasks_;
+    std::uint32_t tid_;
+};
+
+// "202 0x7f... 0x80 ... sp pc" as in /proc/TID/syscall. Absent: it is in none, or running.
+[[nodiscard]] std::optional<Syscall> parse_syscall(std::string_view text);
+// "[<0>] futex_wait+0x7a/0x120\n" a line, as in /proc/TID/stack; becomes "futex_wait+0x7a".
+[[nodiscard]] std::vector<std::string> parse_stack(std::string_view text);
+
+} // namespace nezuban
