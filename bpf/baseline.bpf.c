@@ -10,6 +10,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* Raw: without arguments there is nothing to know types of, and all kernels have them. */
 #define EMPTY(name, hook)                                                                                    \
 	SEC(hook)                                                                                            \
 	int name(void *ctx)                                                                                  \
@@ -17,13 +18,13 @@ char LICENSE[] SEC("license") = "GPL";
 		return 0;                                                                                    \
 	}
 
-EMPTY(empty_fork, "tp_btf/sched_process_fork")
-EMPTY(empty_exec, "tp_btf/sched_process_exec")
-EMPTY(empty_exit, "tp_btf/sched_process_exit")
-EMPTY(empty_rename, "tp_btf/task_rename")
-EMPTY(empty_signal, "tp_btf/signal_generate")
-EMPTY(empty_switch, "?tp_btf/sched_switch")
-EMPTY(empty_syscall, "?tp_btf/sys_enter")
+EMPTY(empty_fork, "raw_tp/sched_process_fork")
+EMPTY(empty_exec, "raw_tp/sched_process_exec")
+EMPTY(empty_exit, "raw_tp/sched_process_exit")
+EMPTY(empty_rename, "raw_tp/task_rename")
+EMPTY(empty_signal, "raw_tp/signal_generate")
+EMPTY(empty_switch, "?raw_tp/sched_switch")
+EMPTY(empty_syscall, "?raw_tp/sys_enter")
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

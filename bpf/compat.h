@@ -9,12 +9,27 @@
  *   mark_victim(task, uid): mark_victim(pid) in 5.10; the task in 6.1.176, which took it over
  *     from a later one, and in all after; handle_oom, else handle_oom_by_pid
  *
- * docs/kernels.md has what was seen, and scripts/vm/run sees it again.
+ * A tracepoint with types (tp_btf, since 5.5) vouches for its pointers; a raw one (since 4.17) does not.
+ * Sources that run on either are compiled for both, the second time with NZ_RAW.
+ *
+ * docs/kernel-support.md has what was seen, and scripts/vm/run sees it again.
  */
 #ifndef NEZUBAN_COMPAT_H
 #define NEZUBAN_COMPAT_H
 
 #include <bpf/bpf_core_read.h>
+
+/*
+ * FOLLOW(task, signal, flags) is task->signal->flags: a load for each arrow where the verifier knows what the
+ * pointer is, a call of bpf_probe_read_kernel where it doesn't.
+ */
+#ifdef NZ_RAW
+#define TRACEPOINT(name) "?raw_tp/" name
+#define FOLLOW(...) BPF_CORE_READ(__VA_ARGS__)
+#else
+#define TRACEPOINT(name) "?tp_btf/" name
+#define FOLLOW(...) ___arrow(__VA_ARGS__)
+#endif
 
 /*
  * Is this task inside execve? The bit is there for LSMs. Without it an exec would be preceded by a rename of

@@ -72,31 +72,31 @@ struct {
 	__type(value, struct exec_buffer);
 } exec_buffers SEC(".maps");
 
-SEC("?tp_btf/sched_process_fork")
+SEC(TRACEPOINT("sched_process_fork"))
 int BPF_PROG(handle_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct nz_fork *event;
 
-	if (child->pid != child->tgid)
+	if (FOLLOW(child, pid) != FOLLOW(child, tgid))
 		return 0;
 	event = reserve(NZ_FORK, sizeof(*event));
 	if (!event)
 		return 0;
 	fill_task(&event->child, child);
-	event->parent_pid = parent->tgid;
-	event->parent_start_ns = parent->group_leader->start_boottime;
+	event->parent_pid = FOLLOW(parent, tgid);
+	event->parent_start_ns = FOLLOW(parent, group_leader, start_boottime);
 	event->flags = 0;
-	if (child->mm && BPF_CORE_READ(child, mm) == BPF_CORE_READ(parent, mm))
+	if (FOLLOW(child, mm) && BPF_CORE_READ(child, mm) == BPF_CORE_READ(parent, mm))
 		event->flags = NZ_FORK_SHARES_MEMORY;
 	submit(NZ_FORK, event);
 	return 0;
 }
 
-SEC("?tp_btf/sched_process_exec")
+SEC(TRACEPOINT("sched_process_exec"))
 int BPF_PROG(handle_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
 	struct exec_buffer *buffer;
-	struct mm_struct *mm = task->mm;
+	struct mm_struct *mm = FOLLOW(task, mm);
 	u64 path_size, args_size, start, size;
 	u32 zero = 0;
 
@@ -107,11 +107,11 @@ int BPF_PROG(handle_exec, struct task_struct *task, pid_t old_pid, struct linux_
 	buffer->exec.flags = 0;
 	buffer->exec.reserved = 0;
 
-	path_size = read_path(buffer->data, bprm->file, &buffer->exec.flags);
+	path_size = read_path(buffer->data, FOLLOW(bprm, file), &buffer->exec.flags);
 
 	/* The kernel has just written the arguments there itself, so the pages are present. */
-	start = mm->arg_start;
-	args_size = mm->arg_end - start;
+	start = FOLLOW(mm, arg_start);
+	args_size = FOLLOW(mm, arg_end) - start;
 	if (args_size > NZ_ARGS) {
 		args_size = NZ_ARGS;
 		buffer->exec.flags |= NZ_EXEC_ARGS_CUT;
@@ -141,9 +141,9 @@ int BPF_PROG(handle_exec, struct task_struct *task, pid_t old_pid, struct linux_
 
 static __always_inline int tell_exit(struct task_struct *task)
 {
-	struct task_struct *leader = task->group_leader;
-	struct signal_struct *group = task->signal;
-	u32 pid = task->tgid;
+	struct task_struct *leader = FOLLOW(task, group_leader);
+	struct signal_struct *group = FOLLOW(task, signal);
+	u32 pid = FOLLOW(task, tgid);
 	struct sender *sender;
 	struct nz_exit *event;
 	int status;
@@ -153,8 +153,11 @@ static __always_inline int tell_exit(struct task_struct *task)
 		bpf_map_delete_elem(&senders, &pid);
 		return 0;
 	}
-	status = group->flags & SIGNAL_GROUP_EXIT ? group->group_exit_code : leader->exit_code;
-	event->start_ns = leader->start_boottime;
+	if (FOLLOW(group, flags) & SIGNAL_GROUP_EXIT)
+		status = FOLLOW(group, group_exit_code);
+	else
+		status = FOLLOW(leader, exit_code);
+	event->start_ns = FOLLOW(leader, start_boottime);
 	event->pid = pid;
 	event->status = status;
 	event->flags = status & 0x80 ? NZ_EXIT_CORE : 0;
@@ -180,7 +183,7 @@ static __always_inline int tell_exit(struct task_struct *task)
 }
 
 /* Exact: the kernel itself says that this was the last thread. */
-SEC("?tp_btf/sched_process_exit")
+SEC(TRACEPOINT("sched_process_exit"))
 int BPF_PROG(handle_exit, struct task_struct *task, bool group_dead)
 {
 	return group_dead ? tell_exit(task) : 0;
@@ -190,10 +193,10 @@ int BPF_PROG(handle_exit, struct task_struct *task, bool group_dead)
  * Before group_dead: the counter has been lowered when we get here. Two threads that end together may both
  * find it at zero, so the consumer must bear an exit told twice.
  */
-SEC("?tp_btf/sched_process_exit")
+SEC(TRACEPOINT("sched_process_exit"))
 int BPF_PROG(handle_exit_by_count, struct task_struct *task)
 {
-	return task->signal->live.counter == 0 ? tell_exit(task) : 0;
+	return FOLLOW(task, signal, live.counter) == 0 ? tell_exit(task) : 0;
 }
 
 static __always_inline int tell_change(struct task_struct *task, const char *comm)
@@ -202,25 +205,25 @@ static __always_inline int tell_change(struct task_struct *task, const char *com
 
 	if (!event)
 		return 0;
-	fill_task(&event->task, task->group_leader);
+	fill_task(&event->task, FOLLOW(task, group_leader));
 	if (comm)
 		bpf_probe_read_kernel_str(event->task.comm, sizeof(event->task.comm), comm);
 	submit(NZ_CHANGE, event);
 	return 0;
 }
 
-SEC("?tp_btf/task_rename")
+SEC(TRACEPOINT("task_rename"))
 int BPF_PROG(handle_rename, struct task_struct *task, const char *comm)
 {
-	if (task->pid != task->tgid || task_in_execve(task))
+	if (FOLLOW(task, pid) != FOLLOW(task, tgid) || task_in_execve(task))
 		return 0;
 	return tell_change(task, comm);
 }
 
-SEC("?tp_btf/cgroup_attach_task")
+SEC(TRACEPOINT("cgroup_attach_task"))
 int BPF_PROG(handle_cgroup, struct cgroup *to, const char *path, struct task_struct *task, bool threadgroup)
 {
-	if (task->pid != task->tgid)
+	if (FOLLOW(task, pid) != FOLLOW(task, tgid))
 		return 0;
 	return tell_change(task, 0);
 }
@@ -232,7 +235,8 @@ static __always_inline void *handler_of(struct task_struct *task, int signal)
 
 	/* By hand, because an index is scaled by our k_sigaction's size and not by the kernel's. */
 	bpf_probe_read_kernel(&handler, sizeof(handler),
-	                      (void *)task->sighand + bpf_core_field_offset(struct sighand_struct, action) +
+	                      (void *)FOLLOW(task, sighand) +
+	                          bpf_core_field_offset(struct sighand_struct, action) +
 	                          (signal - 1) * bpf_core_type_size(struct k_sigaction) +
 	                          bpf_core_field_offset(struct k_sigaction, sa.sa_handler));
 	return handler;
@@ -282,8 +286,9 @@ static __always_inline bool name_sender(struct kernel_siginfo *info, u32 *pid, u
 static __always_inline void remember_stopper(struct task_struct *task, struct kernel_siginfo *info,
                                              int signal, int result)
 {
-	struct nz_stopper stopper = {.start_ns = task->group_leader->start_boottime, .signal = signal};
-	u32 pid = task->tgid;
+	struct nz_stopper stopper = {.start_ns = FOLLOW(task, group_leader, start_boottime),
+	                             .signal = signal};
+	u32 pid = FOLLOW(task, tgid);
 
 	/* Told as ignored when there is no handler for it; it goes on all the same. */
 	if (signal == SIGCONT) {
@@ -293,19 +298,19 @@ static __always_inline void remember_stopper(struct task_struct *task, struct ke
 	if (result != 0 || (signal != SIGSTOP && handler_of(task, signal)))
 		return;
 	/* Who comes later isn't the one who stopped it. */
-	if (task->signal->flags & SIGNAL_STOP_STOPPED)
+	if (FOLLOW(task, signal, flags) & SIGNAL_STOP_STOPPED)
 		return;
 	name_sender(info, &stopper.pid, &stopper.uid, stopper.comm);
 	bpf_map_update_elem(&stoppers, &pid, &stopper, BPF_ANY);
 }
 
-SEC("?tp_btf/signal_generate")
+SEC(TRACEPOINT("signal_generate"))
 int BPF_PROG(handle_signal, int signal, struct kernel_siginfo *info, struct task_struct *task, int group,
              int result)
 {
 	struct sender sender = {};
 	struct sender *known;
-	u32 pid = task->tgid;
+	u32 pid = FOLLOW(task, tgid);
 
 	if (signal >= SIGCONT && signal <= SIGTTOU) {
 		remember_stopper(task, info, signal, result);
@@ -313,7 +318,7 @@ int BPF_PROG(handle_signal, int signal, struct kernel_siginfo *info, struct task
 	}
 	if (result != 0 || !deadly(task, signal))
 		return 0;
-	sender.start_ns = task->group_leader->start_boottime;
+	sender.start_ns = FOLLOW(task, group_leader, start_boottime);
 	sender.signal = signal;
 	sender.sent_ns = bpf_ktime_get_ns();
 	if (name_sender(info, &sender.pid, &sender.uid, sender.comm))
@@ -340,17 +345,21 @@ static __always_inline void mark_oom(u32 pid, u64 start_ns)
 		bpf_map_update_elem(&senders, &pid, &fresh, BPF_ANY);
 }
 
-SEC("?tp_btf/mark_victim")
+SEC(TRACEPOINT("mark_victim"))
 int BPF_PROG(handle_oom, struct task_struct *task)
 {
-	mark_oom(task->tgid, task->group_leader->start_boottime);
+	mark_oom(FOLLOW(task, tgid), FOLLOW(task, group_leader, start_boottime));
 	return 0;
 }
 
-/* Only the pid is known here, but the SIGKILL that made the entry was sent a moment before. */
-SEC("?tp_btf/mark_victim")
-int BPF_PROG(handle_oom_by_pid, int pid)
+/*
+ * Only the pid is told, but the SIGKILL that made the entry was sent a moment before. Raw in both objects: on
+ * a kernel that tells the task (where only --without=oom-task leads here) the verifier takes it for no
+ * number.
+ */
+SEC("?raw_tp/mark_victim")
+int BPF_PROG(handle_oom_by_pid, u64 victim)
 {
-	mark_oom(pid, 0);
+	mark_oom(victim >> 32 ? BPF_CORE_READ((struct task_struct *)victim, tgid) : victim, 0);
 	return 0;
 }

@@ -63,8 +63,8 @@ int scan_sockets(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* Not attached unless it is needed: see socket.h. */
-SEC("tp_btf/consume_skb")
+/* Not attached unless it is needed: see socket.h. Raw on all kernels: the address is all that matters. */
+SEC("raw_tp/consume_skb")
 int BPF_PROG(handle_consume, struct sk_buff *buffer)
 {
 	u64 key = (u64)buffer;

@@ -10,17 +10,19 @@
 
 #include <nezuban/events.h>
 
+#include "compat.h"
+
 static __always_inline u64 mix(u64 hash, u64 value)
 {
 	return (hash ^ value) * 0x100000001b3ULL;
 }
 
-/* index is a constant when the program is loaded, so these are plain loads and not calls of a helper. */
+/* index is a constant when the program is loaded, so that with types these are plain loads. */
 static __always_inline u64 subsys_cgroup_id(struct css_set *set, u64 index)
 {
-	struct cgroup_subsys_state *state = set->subsys[index];
+	struct cgroup_subsys_state *state = FOLLOW(set, subsys[index]);
 
-	return state ? state->cgroup->kn->id : 0;
+	return state ? FOLLOW(state, cgroup, kn, id) : 0;
 }
 
 /*
@@ -30,7 +32,7 @@ static __always_inline u64 subsys_cgroup_id(struct css_set *set, u64 index)
  */
 static __always_inline u64 cgroup_key(struct task_struct *task)
 {
-	struct css_set *set = task->cgroups;
+	struct css_set *set = FOLLOW(task, cgroups);
 	u64 address, hash = 0xcbf29ce484222325ULL;
 
 	if (!set)
@@ -39,7 +41,7 @@ static __always_inline u64 cgroup_key(struct task_struct *task)
 	if (bpf_probe_read_kernel(&address, sizeof(address), &task->cgroups))
 		return 0;
 	hash = mix(hash, address);
-	hash = mix(hash, set->dfl_cgrp->kn->id);
+	hash = mix(hash, FOLLOW(set, dfl_cgrp, kn, id));
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
 		hash = mix(hash,
 		           subsys_cgroup_id(set, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id)));
@@ -52,16 +54,16 @@ static __always_inline u64 cgroup_key(struct task_struct *task)
 /* leader: a thread group leader, dead or alive. */
 static __always_inline void fill_task(struct nz_task *out, struct task_struct *leader)
 {
-	const struct cred *cred = leader->cred;
+	const struct cred *cred = FOLLOW(leader, cred);
 
-	out->start_ns = leader->start_boottime;
+	out->start_ns = FOLLOW(leader, start_boottime);
 	out->cgroup_key = cgroup_key(leader);
-	out->pid = leader->tgid;
-	out->ppid = leader->real_parent->tgid;
-	out->uid = cred->euid.val;
-	out->gid = cred->egid.val;
+	out->pid = FOLLOW(leader, tgid);
+	out->ppid = FOLLOW(leader, real_parent, tgid);
+	out->uid = FOLLOW(cred, euid.val);
+	out->gid = FOLLOW(cred, egid.val);
 	out->reserved = 0;
-	out->flags = leader->flags & PF_KTHREAD ? NZ_TASK_KERNEL : 0;
+	out->flags = FOLLOW(leader, flags) & PF_KTHREAD ? NZ_TASK_KERNEL : 0;
 	bpf_probe_read_kernel(out->comm, sizeof(out->comm), leader->comm);
 }
 

@@ -7,11 +7,14 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <doctest/doctest.h>
+#include <nezuban/device.h>
 #include <nezuban/events.h>
 #include <nezuban/stalls.h>
 #include <nezuban/waits.h>
 
+#include <device.skel.h>
 #include <lifecycle.skel.h>
+#include <lifecycle_raw.skel.h>
 #include <snapshot.skel.h>
 #include <sockets.skel.h>
 #include <waits.skel.h>
@@ -47,8 +50,9 @@ void check(const bpf_object* object, const char* name, const Layout& ours) {
 
 } // namespace
 
-TEST_CASE("the life-cycle records have the same layout in the kernel and here") {
-    auto* skeleton = lifecycle_bpf__open();
+TEST_CASE_TEMPLATE("the life-cycle records have the same layout in the kernel and here", Programs, lifecycle_bpf,
+                   lifecycle_raw_bpf) {
+    auto* skeleton = Programs::open();
     REQUIRE(skeleton != nullptr);
     const auto* object = skeleton->obj;
 
@@ -73,7 +77,7 @@ TEST_CASE("the life-cycle records have the same layout in the kernel and here") 
             FIELD(nz_exit, sender_signal), FIELD(nz_exit, sender_comm)}});
     check(object, "nz_change", {sizeof(nz_change), {FIELD(nz_change, head), FIELD(nz_change, task)}});
     check(object, "nz_counters", {sizeof(nz_counters), {FIELD(nz_counters, sent), FIELD(nz_counters, lost)}});
-    lifecycle_bpf__destroy(skeleton);
+    Programs::destroy(skeleton);
 }
 
 TEST_CASE("the snapshot's records have the same layout in the kernel and here") {
@@ -130,8 +134,21 @@ TEST_CASE("the wait scan's records have the same layout in the kernel and here")
     sockets_bpf__destroy(sockets);
 }
 
-TEST_CASE("nothing of the life-cycle programs is loaded unless it is asked for") {
-    auto* skeleton = lifecycle_bpf__open();
+TEST_CASE("the device scan's records have the same layout in the kernel and here") {
+    auto* skeleton = device_bpf__open();
+    REQUIRE(skeleton != nullptr);
+    check(skeleton->obj, "nz_device",
+          {sizeof(nz_device),
+           {FIELD(nz_device, thread_start_ns), FIELD(nz_device, switches), FIELD(nz_device, tid),
+            FIELD(nz_device, device), FIELD(nz_device, words), FIELD(nz_device, reserved), FIELD(nz_device, name),
+            FIELD(nz_device, file_system)}});
+    check(skeleton->obj, "nz_device_wish", {sizeof(nz_device_wish), {FIELD(nz_device_wish, asked)}});
+    device_bpf__destroy(skeleton);
+}
+
+TEST_CASE_TEMPLATE("nothing of the life-cycle programs is loaded unless it is asked for", Programs, lifecycle_bpf,
+                   lifecycle_raw_bpf) {
+    auto* skeleton = Programs::open();
     REQUIRE(skeleton != nullptr);
     bpf_program* program = nullptr;
     int programs = 0;
@@ -141,5 +158,5 @@ TEST_CASE("nothing of the life-cycle programs is loaded unless it is asked for")
         ++programs;
     }
     CHECK(programs >= 9);
-    lifecycle_bpf__destroy(skeleton);
+    Programs::destroy(skeleton);
 }

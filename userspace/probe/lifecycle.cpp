@@ -13,11 +13,53 @@
 #include <nezuban/stalls.h>
 
 #include <lifecycle.skel.h>
+#include <lifecycle_raw.skel.h>
 
 namespace nezuban {
 
+namespace {
+
+// The programs of one of the two objects, which differ in nothing that can be seen from here.
+struct Programs {
+    std::shared_ptr<void> skeleton; // what all others point into
+    bpf_object* object = nullptr;
+    bpf_map* ring = nullptr;
+    bpf_map* stoppers = nullptr;
+    const nz_counters* counters = nullptr;
+};
+
+template <typename Skeleton> void choose_programs(Skeleton& skeleton, const Features& features) {
+    auto& programs = skeleton.progs;
+    for (auto* program : {programs.handle_fork, programs.handle_exec, programs.handle_rename, programs.handle_signal,
+                          features.exit_tells_group_dead ? programs.handle_exit : programs.handle_exit_by_count,
+                          features.oom_tells_task ? programs.handle_oom : programs.handle_oom_by_pid}) {
+        bpf_program__set_autoload(program, true);
+    }
+    bpf_program__set_autoload(programs.handle_cgroup, features.cgroup_moves);
+}
+
+template <typename Skeleton> Result<Programs> attach_programs(const Features& features, std::uint64_t ring_size) {
+    const LibbpfLog log;
+    Owned<Skeleton> skeleton(Skeleton::open());
+    if (!skeleton) return log.error("opening the life-cycle programs", errno);
+    choose_programs(*skeleton, features);
+    bpf_map__set_max_entries(skeleton->maps.ring, static_cast<std::uint32_t>(ring_size));
+    if (const int error = Skeleton::load(skeleton.get()); error != 0)
+        return log.error("loading the life-cycle programs", -error);
+    if (const int error = Skeleton::attach(skeleton.get()); error != 0)
+        return log.error("attaching the life-cycle programs", -error);
+    Programs programs{.object = skeleton->obj,
+                      .ring = skeleton->maps.ring,
+                      .stoppers = skeleton->maps.stoppers,
+                      .counters = &skeleton->bss->counters};
+    programs.skeleton = std::shared_ptr<Skeleton>(std::move(skeleton));
+    return programs;
+}
+
+} // namespace
+
 struct Lifecycle::State {
-    Owned<lifecycle_bpf> skeleton;
+    Programs programs;
     Owned<ring_buffer> ring;
     std::array<std::uint64_t, NZ_KINDS> lost_told{};
 
@@ -33,20 +75,6 @@ struct Lifecycle::State {
     }
 };
 
-namespace {
-
-void choose_programs(lifecycle_bpf& skeleton, const Features& features) {
-    auto& programs = skeleton.progs;
-    for (auto* program : {programs.handle_fork, programs.handle_exec, programs.handle_rename, programs.handle_signal,
-                          features.exit_tells_group_dead ? programs.handle_exit : programs.handle_exit_by_count,
-                          features.oom_tells_task ? programs.handle_oom : programs.handle_oom_by_pid}) {
-        bpf_program__set_autoload(program, true);
-    }
-    bpf_program__set_autoload(programs.handle_cgroup, features.cgroup_moves);
-}
-
-} // namespace
-
 Lifecycle::Lifecycle(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Lifecycle::~Lifecycle() = default;
 Lifecycle::Lifecycle(Lifecycle&&) noexcept = default;
@@ -54,18 +82,13 @@ Lifecycle& Lifecycle::operator=(Lifecycle&&) noexcept = default;
 
 Result<Lifecycle> Lifecycle::attach(const Features& features, std::uint64_t ring_size) {
     if (auto able = require(features); !able) return std::unexpected(able.error());
-    LibbpfLog log;
+    const LibbpfLog log;
+    auto programs = features.typed_tracepoints ? attach_programs<lifecycle_bpf>(features, ring_size)
+                                               : attach_programs<lifecycle_raw_bpf>(features, ring_size);
+    if (!programs) return std::unexpected(programs.error());
     auto state = std::make_unique<State>();
-    state->skeleton.reset(lifecycle_bpf__open());
-    if (!state->skeleton) return log.error("opening the life-cycle programs", errno);
-    choose_programs(*state->skeleton, features);
-    bpf_map__set_max_entries(state->skeleton->maps.ring, static_cast<std::uint32_t>(ring_size));
-    if (const int error = lifecycle_bpf__load(state->skeleton.get()); error != 0)
-        return log.error("loading the life-cycle programs", -error);
-    if (const int error = lifecycle_bpf__attach(state->skeleton.get()); error != 0)
-        return log.error("attaching the life-cycle programs", -error);
-    state->ring.reset(
-        ring_buffer__new(bpf_map__fd(state->skeleton->maps.ring), State::on_record, state.get(), nullptr));
+    state->programs = std::move(*programs);
+    state->ring.reset(ring_buffer__new(bpf_map__fd(state->programs.ring), State::on_record, state.get(), nullptr));
     if (!state->ring) return log.error("mapping the ring", errno);
     return Lifecycle(std::move(state));
 }
@@ -82,7 +105,7 @@ std::size_t Lifecycle::drain(std::size_t most, const std::function<void(Stamped)
 }
 
 std::optional<EventsLost> Lifecycle::take_losses() {
-    const auto& counters = state_->skeleton->bss->counters;
+    const auto& counters = *state_->programs.counters;
     EventsLost lost;
     for (std::size_t kind = 0; kind < NZ_KINDS; ++kind) {
         const std::uint64_t now = __atomic_load_n(&counters.lost[kind], __ATOMIC_RELAXED);
@@ -94,7 +117,7 @@ std::optional<EventsLost> Lifecycle::take_losses() {
 
 std::optional<Sender> Lifecycle::stopper_of(const Identity& process) const {
     nz_stopper stopper{};
-    if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.stoppers), &process.pid, &stopper) != 0
+    if (bpf_map_lookup_elem(bpf_map__fd(state_->programs.stoppers), &process.pid, &stopper) != 0
         || stopper.start_ns != process.start_ns)
         return std::nullopt;
     return Sender{.pid = stopper.pid,
@@ -104,11 +127,11 @@ std::optional<Sender> Lifecycle::stopper_of(const Identity& process) const {
 }
 
 std::vector<ProgramCost> Lifecycle::costs() const {
-    return costs_of(state_->skeleton->obj);
+    return costs_of(state_->programs.object);
 }
 
 std::uint64_t Lifecycle::map_bytes() const {
-    return map_bytes_of(state_->skeleton->obj);
+    return map_bytes_of(state_->programs.object);
 }
 
 } // namespace nezuban
