@@ -44,6 +44,7 @@ enum bpf_map_type {
 
 enum {
 	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
 };
 
 enum {
@@ -222,8 +223,22 @@ struct sched_entity {
 };
 
 struct sched_info {
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct xarray {
+	void *xa_head;
+};
+
+struct idr {
+	struct xarray idr_rt;
+};
+
 	unsigned long long last_arrival;
 };
+	struct idr idr;
 
 struct task_struct {
 	struct thread_info thread_info;
@@ -231,8 +246,17 @@ struct task_struct {
 	unsigned int ptrace;
 	struct sched_entity se;
 	struct sched_info sched_info;
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 	unsigned long jobctl;
 	struct task_struct *parent;
+	struct hlist_head tasks[1]; /* by its number as a thread; others follow */
 	struct pid *thread_pid;
 	u64 utime;
 	u64 stime;
@@ -265,12 +289,14 @@ struct sk_buff {
 	struct sk_buff *next;
 	struct sock *sk;
 	char cb[48];
+	void *stack;
 	unsigned int len;
 	unsigned int data_len;
 	u16 transport_header;
 	unsigned char *head;
 	unsigned char *data;
 };
+	struct hlist_node pid_links[1]; /* likewise */
 
 struct sk_buff_head {
 	struct sk_buff *next;

@@ -7,8 +7,13 @@
 #include <bpf/bpf_helpers.h>
 #include <nezuban/stalls.h>
 
+#include "compat.h"
+
 /* Of one watched process. */
 struct watched {
+#ifdef NZ_HASH
+	u64 start_ns; /* its pid alone names nobody */
+#endif
 	u64 last_on;   /* jiffies when a thread of it got on or off a processor */
 	u64 proven;    /* a value of last_on at which all its threads were seen off their processors later */
 	u64 threshold; /* jiffies; 0: not watched for silence, only known for its threads */
@@ -18,12 +23,11 @@ struct watched {
 	u32 slots[NZ_STALL_SLOTS];
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct watched);
-} watched SEC(".maps");
+#ifdef NZ_HASH
+#include "watched_hash.h"
+#else
+#include "watched_storage.h"
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

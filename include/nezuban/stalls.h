@@ -13,6 +13,7 @@
 #define NZ_STALL_SLOTS 32    /* slot n: stalls of 2^n ms or more, and less than twice that */
 #define NZ_STALL_FLOOR_MS 64 /* what is shorter is no stall */
 
+#define NZ_WATCHED 8192  /* processes watched at a time, where they are kept in a hash */
 #define NZ_FOLLOWED 1024 /* threads followed at a time */
 #define NZ_SPINNERS 64   /* threads whose system calls are counted at a time */
 

@@ -11,6 +11,8 @@
 #include <baseline.skel.h>
 #include <lifecycle.skel.h>
 #include <sched.skel.h>
+#include <sched_hash.skel.h>
+#include <sched_hash_raw.skel.h>
 
 namespace {
 
@@ -43,8 +45,9 @@ void check(const bpf_object* object, const char* name, const Record& ours) {
 
 } // namespace
 
-TEST_CASE("the records of stalls have the same layout in the kernel and here") {
-    auto* skeleton = sched_bpf__open();
+TEST_CASE_TEMPLATE("the records of stalls have the same layout in the kernel and here", Programs, sched_bpf,
+                   sched_hash_bpf, sched_hash_raw_bpf) {
+    auto* skeleton = Programs::open();
     REQUIRE(skeleton != nullptr);
     const auto* object = skeleton->obj;
 
@@ -62,7 +65,7 @@ TEST_CASE("the records of stalls have the same layout in the kernel and here") {
             FIELD(nz_visit, threads), FIELD(nz_visit, ended), FIELD(nz_visit, kept), FIELD(nz_visit, on_cpu),
             FIELD(nz_visit, found), FIELD(nz_visit, reserved), FIELD(nz_visit, silent_ns), FIELD(nz_visit, longest_ns),
             FIELD(nz_visit, slots)}});
-    sched_bpf__destroy(skeleton);
+    Programs::destroy(skeleton);
 }
 
 TEST_CASE("who stopped a process has the same layout in the kernel and here") {
@@ -82,9 +85,13 @@ TEST_CASE("what hangs on every context switch or system call for comparison only
     CHECK_FALSE(bpf_program__autoload(baseline->progs.empty_switch));
     CHECK_FALSE(bpf_program__autoload(baseline->progs.empty_syscall));
     baseline_bpf__destroy(baseline);
+}
 
-    auto* stalls = sched_bpf__open();
+TEST_CASE_TEMPLATE("what stall tracking hangs on every context switch or system call is not loaded unless asked for",
+                   Programs, sched_bpf, sched_hash_bpf, sched_hash_raw_bpf) {
+    auto* stalls = Programs::open();
     REQUIRE(stalls != nullptr);
+    CHECK_FALSE(bpf_program__autoload(stalls->progs.handle_switch));
     CHECK_FALSE(bpf_program__autoload(stalls->progs.handle_syscall));
-    sched_bpf__destroy(stalls);
+    Programs::destroy(stalls);
 }

@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include <sched.skel.h>
+#include <sched_hash.skel.h>
+#include <sched_hash_raw.skel.h>
 
 namespace nezuban {
 
@@ -47,10 +49,61 @@ Duration median(std::span<const std::uint32_t> slots) {
     return {};
 }
 
+// The programs of one of the objects: who is watched is kept in task storage or in a hash, which can't be seen from
+// here.
+struct Programs {
+    std::shared_ptr<void> skeleton; // what all others point into
+    bpf_object* object = nullptr;
+    bpf_program* on_switch = nullptr;
+    bpf_program* on_syscall = nullptr;
+    bpf_map* ring = nullptr;
+    bpf_map* followed = nullptr;
+    bpf_map* spinners = nullptr;
+    const __u64* lost = nullptr;
+    nz_visit* mailbox = nullptr;
+    Walk walk;
+};
+
+template <typename Skeleton> Walk walk_of(const Skeleton& skeleton) {
+    const int program = bpf_program__fd(skeleton.progs.visit_process);
+    if constexpr (requires { skeleton.bss->visit_next; })
+        return walk_by_program(program, skeleton.bss->visit_next);
+    else
+        return walk_by_iterator(program);
+}
+
+template <typename Skeleton> int load(Programs& programs, bool with_syscalls) {
+    Owned<Skeleton> skeleton(Skeleton::open());
+    if (!skeleton) return -errno;
+    const auto tick = jiffy();
+    skeleton->rodata->tick_ns = tick;
+    skeleton->rodata->floor_ticks = std::max<std::uint64_t>(1, NZ_STALL_FLOOR_MS * 1'000'000ULL / tick);
+    bpf_program__set_autoload(skeleton->progs.handle_switch, true);
+    bpf_program__set_autoload(skeleton->progs.handle_syscall, with_syscalls);
+    if (const int error = Skeleton::load(skeleton.get()); error != 0) return error;
+    programs = Programs{.object = skeleton->obj,
+                        .on_switch = skeleton->progs.handle_switch,
+                        .on_syscall = skeleton->progs.handle_syscall,
+                        .ring = skeleton->maps.stalls,
+                        .followed = skeleton->maps.followed,
+                        .spinners = skeleton->maps.spinners,
+                        .lost = &skeleton->bss->lost,
+                        .mailbox = &skeleton->bss->visit,
+                        .walk = walk_of(*skeleton)};
+    programs.skeleton = std::shared_ptr<Skeleton>(std::move(skeleton));
+    return 0;
+}
+
+int load(Programs& programs, const Features& features) {
+    if (features.stall_storage) return load<sched_bpf>(programs, features.system_calls);
+    if (features.typed_tracepoints) return load<sched_hash_bpf>(programs, features.system_calls);
+    return load<sched_hash_raw_bpf>(programs, features.system_calls);
+}
+
 } // namespace
 
 struct Stalls::State {
-    Owned<sched_bpf> skeleton;
+    Programs programs;
     Owned<ring_buffer> ring;
     Owned<bpf_link> switches; // while somebody is watched or followed
     Owned<bpf_link> syscalls; // while they are counted
@@ -63,22 +116,10 @@ struct Stalls::State {
     std::size_t left = 0;
     std::vector<Identity> followed_no_more;
 
-    // handle_syscall needs a kernel that was built with syscall tracepoints; all else doesn't.
-    int load(bool with_syscalls) {
-        skeleton.reset(sched_bpf__open());
-        if (!skeleton) return -errno;
-        const auto tick = jiffy();
-        skeleton->rodata->tick_ns = tick;
-        skeleton->rodata->floor_ticks = std::max<std::uint64_t>(1, NZ_STALL_FLOOR_MS * 1'000'000ULL / tick);
-        bpf_program__set_autoload(skeleton->progs.handle_syscall, with_syscalls);
-        const int error = sched_bpf__load(skeleton.get());
-        if (error != 0) skeleton.reset();
-        return error;
-    }
     Result<void> attach_to_switches() {
         if (switches) return {};
         const LibbpfLog log;
-        switches.reset(bpf_program__attach(skeleton->progs.handle_switch));
+        switches.reset(bpf_program__attach(programs.on_switch));
         if (!switches) return log.error("attaching to context switches", errno);
         return {};
     }
@@ -96,13 +137,13 @@ struct Stalls::State {
         asked.threshold_ns = static_cast<std::uint64_t>(std::max<Duration::rep>(threshold.count(), 0));
         asked.tid = thread.tid;
         asked.thread_start_ns = thread.start_ns;
-        return visit_threads(bpf_program__fd(skeleton->progs.visit_process), asked, skeleton->bss->visit);
+        return visit_threads(programs.walk, asked, *programs.mailbox);
     }
 
     // In the kernel; it may have been followed again since it was told.
     [[nodiscard]] bool is_followed(std::uint32_t tid) const {
         nz_followed entry{};
-        return bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.followed), &tid, &entry) == 0;
+        return bpf_map_lookup_elem(bpf_map__fd(programs.followed), &tid, &entry) == 0;
     }
     // Whoever isn't watched and of whom no thread is followed or counted costs nothing again. It may be gone already.
     void release(const Identity& process) const {
@@ -134,22 +175,17 @@ Stalls& Stalls::operator=(Stalls&&) noexcept = default;
 Result<Stalls> Stalls::attach(const Features& features) {
     const LibbpfLog log;
     if (!features.stalls) return fail("no tracepoint sched_switch", EOPNOTSUPP);
-    if (!features.stall_storage)
-        return fail("stall tracking needs task storage (since 5.12) and an iterator over one process (since 6.1)",
-                    EOPNOTSUPP);
     auto state = std::make_unique<State>();
-    if (!features.system_calls || state->load(true) != 0) {
-        if (const int error = state->load(false); error != 0) return log.error("loading the stall tracking", -error);
-    }
-    state->ring.reset(
-        ring_buffer__new(bpf_map__fd(state->skeleton->maps.stalls), State::on_record, state.get(), nullptr));
+    if (const int error = load(state->programs, features); error != 0)
+        return log.error("loading the stall tracking", -error);
+    state->ring.reset(ring_buffer__new(bpf_map__fd(state->programs.ring), State::on_record, state.get(), nullptr));
     if (!state->ring) return log.error("mapping the ring of stalls", errno);
-    // A kernel that refuses does it here, and not when somebody hangs: before 6.1 none runs over one process' threads.
+    // A kernel that refuses does it here, and not when somebody hangs.
     if (auto attached = state->attach_to_switches(); !attached) return std::unexpected(attached.error());
     state->detach_if_unused();
     const Identity nobody{.pid = static_cast<std::uint32_t>(getpid())};
     if (const auto seen = state->visit(nobody, NZ_VISIT_LOOK); !seen && seen.error().number != ESRCH)
-        return std::unexpected(seen.error().in("stall tracking needs an iterator over one process (since 6.1)"));
+        return std::unexpected(seen.error());
     return Stalls(std::move(state));
 }
 
@@ -200,7 +236,7 @@ Result<void> Stalls::count_syscalls(const Identity& process, const ThreadId& thr
     if (std::ranges::find(state_->counted, thread) != state_->counted.end()) return {};
     if (!state_->syscalls) {
         const LibbpfLog log;
-        const auto* program = state_->skeleton->progs.handle_syscall;
+        const auto* program = state_->programs.on_syscall;
         if (bpf_program__fd(program) < 0) return fail("this kernel has no system call tracepoints", EOPNOTSUPP);
         state_->syscalls.reset(bpf_program__attach(program));
         if (!state_->syscalls) return log.error("attaching to system calls", errno);
@@ -217,7 +253,7 @@ Result<void> Stalls::count_syscalls(const Identity& process, const ThreadId& thr
 
 std::optional<std::uint64_t> Stalls::syscalls_of(const ThreadId& thread) const {
     nz_spinner spinner{};
-    if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.spinners), &thread.tid, &spinner) != 0
+    if (bpf_map_lookup_elem(bpf_map__fd(state_->programs.spinners), &thread.tid, &spinner) != 0
         || spinner.thread_start_ns != thread.start_ns)
         return std::nullopt;
     return spinner.syscalls;
@@ -225,7 +261,7 @@ std::optional<std::uint64_t> Stalls::syscalls_of(const ThreadId& thread) const {
 
 void Stalls::stop_counting(const Identity& process, const ThreadId& thread) {
     if (std::erase(state_->counted, thread) == 0) return;
-    if (syscalls_of(thread)) bpf_map_delete_elem(bpf_map__fd(state_->skeleton->maps.spinners), &thread.tid);
+    if (syscalls_of(thread)) bpf_map_delete_elem(bpf_map__fd(state_->programs.spinners), &thread.tid);
     std::ignore = state_->visit(process, NZ_VISIT_UNCOUNT); // it may be gone, and what was kept of it as well
     if (state_->counted.empty()) state_->syscalls.reset();
 }
@@ -267,15 +303,15 @@ std::optional<Silence> Stalls::silence_of(const Identity& process) const {
 }
 
 std::uint64_t Stalls::lost() const {
-    return __atomic_load_n(&state_->skeleton->bss->lost, __ATOMIC_RELAXED);
+    return __atomic_load_n(state_->programs.lost, __ATOMIC_RELAXED);
 }
 
 std::vector<ProgramCost> Stalls::costs() const {
-    return costs_of(state_->skeleton->obj);
+    return costs_of(state_->programs.object);
 }
 
 std::uint64_t Stalls::map_bytes() const {
-    return map_bytes_of(state_->skeleton->obj);
+    return map_bytes_of(state_->programs.object);
 }
 
 } // namespace nezuban

@@ -1,4 +1,5 @@
-// Stall tracking on sched_switch: who has task storage is watched, nobody else pays (bpf/sched.bpf.c).
+// Stall tracking on sched_switch: who is watched has something kept of him in the kernel, nobody else pays
+// (bpf/sched.bpf.c).
 #pragma once
 
 #include "core/event.hpp"

@@ -40,15 +40,32 @@ Result<void> run_over(int program, std::uint32_t pid) {
 
 } // namespace
 
-Result<nz_visit> visit_threads(int program, const nz_visit& asked, nz_visit& mailbox) {
-    // Since 7.0 storage is allocated without waiting for any lock, and fails when another processor holds it.
+Walk walk_by_iterator(int program) {
+    return [program](std::uint32_t pid) { return run_over(program, pid); };
+}
+
+Walk walk_by_program(int program, const std::uint32_t& next) {
+    return [program, &next](std::uint32_t pid) -> Result<void> {
+        do {
+            bpf_test_run_opts options{};
+            options.sz = sizeof(options);
+            if (const int error = bpf_prog_test_run_opts(program, &options); error != 0)
+                return failed("looking at the threads of process " + std::to_string(pid), -error);
+        } while (next != 0);
+        return {};
+    };
+}
+
+Result<nz_visit> visit_threads(const Walk& walk, const nz_visit& asked, nz_visit& mailbox) {
+    // Since 7.0 storage is allocated without waiting for any lock, and fails when another processor holds it. And a
+    // thread at which a walk was to go on may have ended.
     constexpr int most_tries = 3;
     nz_visit seen{};
     for (int tries = 0; tries < most_tries; ++tries) {
         mailbox = asked;
-        if (auto done = run_over(program, asked.pid); !done) return std::unexpected(done.error());
+        if (auto done = walk(asked.pid); !done) return std::unexpected(done.error());
         seen = mailbox;
-        if (seen.error != -ENOMEM) break;
+        if (seen.error != -ENOMEM && seen.error != -EAGAIN) break;
     }
     const auto process = "process " + std::to_string(asked.pid);
     if (seen.threads == 0 || seen.ended != 0) return failed(process, ESRCH);

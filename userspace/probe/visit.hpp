@@ -3,13 +3,22 @@
 
 #include "core/result.hpp"
 
+#include <cstdint>
+#include <functional>
+
 #include <nezuban/stalls.h>
 
 namespace nezuban {
 
-// Runs the program (an iterator, by its descriptor) over all threads of the process that is asked for; mailbox is where
-// it finds the question and leaves the answer. About 5 µs. An error: ESRCH when nobody of that identity, or no such
-// thread, is there.
-[[nodiscard]] Result<nz_visit> visit_threads(int program, const nz_visit& asked, nz_visit& mailbox);
+// Runs a program over all threads of a process; what it was asked, and what it answers, is in its mailbox.
+using Walk = std::function<Result<void>(std::uint32_t pid)>;
+
+// An iterator over one process (since 6.1), by its descriptor. About 5 µs.
+[[nodiscard]] Walk walk_by_iterator(int program);
+// A program that walks by itself, some threads at a time, for as long as it leaves in `next` where to go on.
+[[nodiscard]] Walk walk_by_program(int program, const std::uint32_t& next);
+
+// An error: ESRCH when nobody of that identity, or no such thread, is there.
+[[nodiscard]] Result<nz_visit> visit_threads(const Walk& walk, const nz_visit& asked, nz_visit& mailbox);
 
 } // namespace nezuban
