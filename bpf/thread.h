@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a thread is doing: its state, how it came into the kernel, since when it has been off its processor.
- */
+/* What a thread is doing: its state, and since when it has been off its processor. */
 #ifndef NEZUBAN_THREAD_H
 #define NEZUBAN_THREAD_H
 
@@ -29,81 +28,6 @@ static __always_inline bool is_frozen(struct task_struct *task, u32 state, u32 t
 	if (state & TASK_FROZEN || (task_flags & PF_FROZEN && !(task_flags & PF_KTHREAD)))
 		return true;
 	return task->jobctl & JOBCTL_TRAP_FREEZE;
-}
-
-/* A thread's registers as it left its program, in words of our own. */
-struct entry {
-	u64 args[6];
-	u64 address;
-	s64 syscall; /* -1: by a fault or an interrupt */
-	bool compat;
-};
-
-#if defined(__TARGET_ARCH_x86)
-
-#define FUTEX_CALL 202
-#define USER32_CS 0x23
-#define TS_COMPAT 2
-
-static __always_inline void read_entry(struct entry *entry, struct task_struct *task,
-                                       struct pt_regs *registers)
-{
-	struct pt_regs___x86 *regs = (void *)registers;
-
-	entry->syscall = (s64)regs->orig_ax;
-	entry->args[0] = regs->di;
-	entry->args[1] = regs->si;
-	entry->args[2] = regs->dx;
-	entry->args[3] = regs->r10;
-	entry->args[4] = regs->r8;
-	entry->args[5] = regs->r9;
-	entry->address = regs->ip;
-	/* The second: a 64-bit program that calls with int 0x80. */
-	entry->compat = (u16)regs->cs == USER32_CS || task->thread_info.status & TS_COMPAT;
-}
-
-static __always_inline s64 read_syscall(struct pt_regs *registers)
-{
-	return (s64)((struct pt_regs___x86 *)registers)->orig_ax;
-}
-
-#elif defined(__TARGET_ARCH_arm64)
-
-#define FUTEX_CALL 98
-#define PSR_MODE32_BIT 0x10
-
-static __always_inline void read_entry(struct entry *entry, struct task_struct *task,
-                                       struct pt_regs *registers)
-{
-	struct pt_regs___aarch64 *regs = (void *)registers;
-
-	entry->syscall = regs->syscallno;
-	entry->args[0] = regs->orig_x0;
-	entry->args[1] = regs->regs[1];
-	entry->args[2] = regs->regs[2];
-	entry->args[3] = regs->regs[3];
-	entry->args[4] = regs->regs[4];
-	entry->args[5] = regs->regs[5];
-	entry->address = regs->pc;
-	entry->compat = regs->pstate & PSR_MODE32_BIT;
-}
-
-static __always_inline s64 read_syscall(struct pt_regs *registers)
-{
-	return ((struct pt_regs___aarch64 *)registers)->syscallno;
-}
-
-#endif
-
-/* None for kernel threads and for those that never return to a program: theirs are zeroes, which reads as
- * read(0). */
-static __always_inline struct pt_regs *user_registers(struct task_struct *task, u32 task_flags)
-{
-	if (task_flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER))
-		return 0;
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
-		return 0;
-	return (struct pt_regs *)bpf_task_pt_regs(task);
 }
 
 /*

@@ -10,9 +10,12 @@
 
 #include <nezuban/waits.h>
 
+#include "registers.h"
 #include "thread.h"
 
 char LICENSE[] SEC("license") = "GPL";
+
+const volatile bool symbols_by_helper = true;
 
 struct nz_wait_wish wish;
 
@@ -105,14 +108,18 @@ static __always_inline void fill_tracer(struct nz_wait *out, struct task_struct 
 	bpf_probe_read_kernel(out->tracer_comm, sizeof(out->tracer_comm), tracer->comm);
 }
 
-/* "futex_do_wait+0x38/0x80\n", so that user space needs no symbols; the bytes written. */
+/* "futex_do_wait+0x38/0x80\n", so that user space needs no symbols; else (before 5.13) addresses. The bytes
+ * written. */
 static __always_inline u32 write_stack(struct task_struct *task)
 {
-	long size = bpf_get_task_stack(task, frames, sizeof(frames), 0);
+	long size;
 	u32 at = 0;
 
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_snprintf))
-		return 0;
+	if (!symbols_by_helper) {
+		size = bpf_get_task_stack(task, told.text, sizeof(frames), 0);
+		return size > 0 ? size : 0;
+	}
+	size = bpf_get_task_stack(task, frames, sizeof(frames), 0);
 	for (u32 i = 0; i < NZ_STACK; i++) {
 		u32 here = at;
 		long length;
@@ -136,7 +143,7 @@ int scan_threads(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct nz_wait *out = &told.wait;
 	struct entry entry = {.syscall = -1};
-	struct pt_regs *registers = 0;
+	REGISTERS *registers = 0;
 	u32 state, task_flags, why = 0, flags = 0;
 	u64 size = sizeof(*out), off = 0;
 	bool on_cpu, frozen, with_stack;
@@ -200,7 +207,7 @@ int scan_threads(struct bpf_iter__task *ctx)
 		flags |= NZ_THREAD_COMPAT;
 	if (entry.syscall >= 0)
 		flags |= on_cpu ? NZ_THREAD_BY_SYSCALL : NZ_THREAD_BY_SYSCALL | NZ_THREAD_IN_SYSCALL;
-	/* Nobody knows (before 5.15, or a thread of io_uring): it must not look as if it never called the
+	/* Nobody knows (as of a thread of io_uring): it must not look as if it never called the
 	 * kernel. */
 	if (!registers && !(task_flags & PF_KTHREAD))
 		flags |= NZ_THREAD_BY_SYSCALL;
@@ -228,6 +235,8 @@ int scan_threads(struct bpf_iter__task *ctx)
 	}
 	if (with_stack) {
 		out->stack_size = write_stack(task);
+		if (!symbols_by_helper)
+			out->flags |= NZ_THREAD_ADDRESSES;
 		done += WORK_STACK;
 	}
 	size += out->stack_size;

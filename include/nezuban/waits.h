@@ -29,6 +29,7 @@ enum nz_wait_flag {
 	NZ_THREAD_BY_SYSCALL = 64, /* the last way into the kernel was a system call */
 	NZ_THREAD_OFF_KNOWN = 128, /* off_ns means something */
 	NZ_THREAD_EXITING = 256,
+	NZ_THREAD_ADDRESSES = 512, /* its stack is told as addresses, of 64 bits each */
 };
 
 /* What user space asks of a pass, written into the program's memory. */
@@ -66,7 +67,8 @@ struct nz_wait {
 	__u32 why;
 	__u32 flags;
 	__u32 tracer_pid; /* 0: none */
-	__u32 stack_size; /* bytes that follow: frames innermost first, each ended by a newline */
+	__u32 stack_size; /* bytes that follow: frames innermost first, each ended by a newline, or
+	                     NZ_THREAD_ADDRESSES */
 	char comm[NZ_COMM];
 	char tracer_comm[NZ_COMM];
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/scan_wish.hpp"
+#include "io/kernel_symbols.hpp"
 #include "probe/lifecycle.hpp"
 #include "probe/waits.hpp"
 #include "support/child.hpp"
@@ -42,6 +43,8 @@ public:
         must(waits_.begin_threads(wish));
         while (must(waits_.read_threads([&](ThreadWait wait) { told.push_back(std::move(wait)); }))) {
         }
+        for (auto& wait : told)
+            stacks_.name(wait.kernel_stack);
         return told;
     }
     // Those of a process, or one of its threads.
@@ -95,6 +98,7 @@ private:
     }
 
     Waits waits_;
+    KernelStacks stacks_;
 };
 
 // A helper program that is where its kind says, and its line.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -66,6 +67,19 @@ std::vector<std::string> stack_of(std::string_view text) {
     return frames;
 }
 
+// "0xffffffff81234567": to be named later.
+std::vector<std::string> addresses_of(std::string_view bytes) {
+    std::vector<std::string> frames;
+    std::uint64_t address = 0;
+    for (; bytes.size() >= sizeof(address) && frames.size() < NZ_STACK; bytes.remove_prefix(sizeof(address))) {
+        std::memcpy(&address, bytes.data(), sizeof(address));
+        std::array<char, 2 * sizeof(address)> digits{};
+        const auto end = std::to_chars(digits.begin(), digits.end(), address, 16).ptr;
+        frames.push_back("0x" + std::string(digits.begin(), end));
+    }
+    return frames;
+}
+
 ThreadWait wait_of(const nz_wait& told, std::string_view stack) {
     const auto has = [&](std::uint32_t flag) { return (told.flags & flag) != 0; };
     ThreadWait wait{.process = {.pid = told.pid, .start_ns = told.start_ns},
@@ -86,7 +100,7 @@ ThreadWait wait_of(const nz_wait& told, std::string_view stack) {
                     .user_address = told.user_address,
                     .tracer_pid = told.tracer_pid,
                     .tracer_comm = text_of(told.tracer_comm),
-                    .kernel_stack = stack_of(stack)};
+                    .kernel_stack = has(NZ_THREAD_ADDRESSES) ? addresses_of(stack) : stack_of(stack)};
     wait.killable = !wait.kernel_thread && (wait.state != ThreadState::uninterruptible || has(NZ_THREAD_KILLABLE));
     if (has(NZ_THREAD_IN_SYSCALL)) {
         wait.syscall = Syscall{.number = told.syscall, .compat = has(NZ_THREAD_COMPAT)};

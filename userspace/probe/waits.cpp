@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -15,6 +16,7 @@
 
 #include <bpf/bpf.h>
 #include <nezuban/waits.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <sockets.skel.h>
@@ -67,6 +69,17 @@ std::uint32_t kinds_of(const ScanWish& wish) {
     return kinds;
 }
 
+// All of them are 0 to whoever may not know; to others only the first ones, which are relative to a processor.
+bool kernel_addresses_are_told() {
+    constexpr int some = 2000;
+    std::ifstream symbols("/proc/kallsyms");
+    std::string line;
+    for (int i = 0; i < some && std::getline(symbols, line); ++i) {
+        if (line.find_first_not_of('0') < line.find(' ')) return true;
+    }
+    return false;
+}
+
 using Asked = std::unordered_set<std::uint32_t>;
 
 Asked ask(const std::vector<std::uint32_t>& numbers, __u64 (&bits)[NZ_ASKED]) {
@@ -83,6 +96,8 @@ struct Waits::State {
     Owned<waits_bpf> threads;
     Owned<sockets_bpf> sockets;
     std::string no_sockets; // why
+    bool symbols = true;    // frames have names, or can be named
+    std::vector<std::string> missing;
     Asked processes;
     Asked tids;
     Pass thread_pass;
@@ -90,18 +105,43 @@ struct Waits::State {
     SocketPass seen;
     int quiet = 0; // passes since one saw a doubtful queue
 
-    Result<void> load_threads() {
+    Result<void> load_threads(const Features& features) {
         const LibbpfLog log;
-        threads.reset(waits_bpf__open_and_load());
-        if (!threads) return log.error("loading the wait scan", errno);
-        if (const int error = waits_bpf__attach(threads.get()); error != 0)
-            return log.error("attaching the wait scan", -error);
+        threads.reset(waits_bpf__open());
+        if (!threads) return log.error("opening the wait scan", errno);
+        threads->rodata->registers_by_helper = features.register_helper;
+        threads->rodata->symbols_by_helper = features.symbol_helper;
+        bpf_program__set_autoload(threads->progs.find_registers, !features.register_helper);
+        if (const int error = waits_bpf__load(threads.get()); error != 0)
+            return log.error("loading the wait scan", -error);
+        threads->links.scan_threads = bpf_program__attach(threads->progs.scan_threads);
+        if (threads->links.scan_threads == nullptr) return log.error("attaching the wait scan", errno);
+        if (!features.register_helper) find_registers();
+        symbols = features.symbol_helper || kernel_addresses_are_told();
+        if (!symbols)
+            missing.emplace_back("kernel stacks have no names: /proc/kallsyms is not to be read (kptr_restrict)");
         return {};
     }
-    Result<void> load_sockets() {
+    // By a system call of ours with arguments that nothing else on our stack looks like.
+    void find_registers() {
+        auto& shared = *threads->bss;
+        bpf_attr attributes{};
+        attributes.test.prog_fd = static_cast<std::uint32_t>(bpf_program__fd(threads->progs.find_registers));
+        constexpr std::array<std::uint64_t, 3> marks{0x6e657a7562616e31, 0x6e657a7562616e32, 0x6e657a7562616e33};
+        std::ranges::copy(marks, shared.own_marks);
+        shared.own_syscall = SYS_bpf;
+        const auto done =
+            syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attributes, sizeof(attributes), marks[0], marks[1], marks[2]);
+        if (done != 0 || shared.registers_at == 0)
+            missing.emplace_back("system calls of waiting threads are not known: their registers were not found");
+    }
+    Result<void> load_sockets(const Features& features) {
         const LibbpfLog log;
-        sockets.reset(sockets_bpf__open_and_load());
-        if (!sockets) return log.error("loading the socket scan", errno);
+        sockets.reset(sockets_bpf__open());
+        if (!sockets) return log.error("opening the socket scan", errno);
+        bpf_program__set_autoload(sockets->progs.handle_consume, features.frees);
+        if (const int error = sockets_bpf__load(sockets.get()); error != 0)
+            return log.error("loading the socket scan", -error);
         sockets->links.scan_sockets = bpf_program__attach(sockets->progs.scan_sockets);
         if (sockets->links.scan_sockets == nullptr) return log.error("attaching the socket scan", errno);
         return {};
@@ -112,7 +152,8 @@ struct Waits::State {
     void watch_frees(bool doubtful) {
         auto*& link = sockets->links.handle_consume;
         quiet = doubtful ? 0 : quiet + 1;
-        if (doubtful && link == nullptr) link = bpf_program__attach(sockets->progs.handle_consume);
+        const bool able = bpf_program__autoload(sockets->progs.handle_consume);
+        if (able && doubtful && link == nullptr) link = bpf_program__attach(sockets->progs.handle_consume);
         if (quiet >= quiet_passes && link != nullptr) bpf_link__destroy(std::exchange(link, nullptr));
     }
     [[nodiscard]] bool wanted(const ToldThread& told) const {
@@ -129,12 +170,13 @@ Waits& Waits::operator=(Waits&&) noexcept = default;
 Result<Waits> Waits::load(const Features& features) {
     if (!features.wait_scan) return fail("no sched_info, no run queue clocks", EOPNOTSUPP);
     auto state = std::make_unique<State>();
-    if (auto loaded = state->load_threads(); !loaded) return std::unexpected(loaded.error());
+    if (auto loaded = state->load_threads(features); !loaded) return std::unexpected(loaded.error());
     // Threads are worth having without sockets.
     if (!features.socket_scan)
         state->no_sockets = "this kernel has no task_file iterator";
-    else if (auto loaded = state->load_sockets(); !loaded)
+    else if (auto loaded = state->load_sockets(features); !loaded)
         state->no_sockets = loaded.error().text;
+    if (!state->no_sockets.empty()) state->missing.push_back("hang.unserved is not looked for: " + state->no_sockets);
     return Waits(std::move(state));
 }
 
@@ -156,6 +198,7 @@ Result<bool> Waits::read_threads(const std::function<void(ThreadWait)>& sink) {
     if (!*slice) return false;
     auto bytes = **slice;
     while (auto told = take_thread(bytes)) {
+        if (!state_->symbols) told->wait.kernel_stack.clear();
         if (state_->wanted(*told)) sink(std::move(told->wait));
     }
     return true;
@@ -186,6 +229,10 @@ Result<bool> Waits::read_sockets(const std::function<void(SocketQueue)>& sink) {
         state_->seen.add(socket, sink);
     }
     return true;
+}
+
+const std::vector<std::string>& Waits::missing() const {
+    return state_->missing;
 }
 
 std::vector<ProgramCost> Waits::costs() const {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 struct bpf_object;
@@ -28,12 +29,16 @@ public:
 
     // Starts a pass over all threads; one under way is given up.
     Result<void> begin_threads(const ScanWish& wish);
-    // One slice, about a quarter of a millisecond of kernel time. False: that was the end of the pass.
+    // One slice, about a quarter of a millisecond of kernel time. False: that was the end of the pass. Frames of kernel
+    // stacks may be addresses, for io/kernel_symbols.hpp.
     Result<bool> read_threads(const std::function<void(ThreadWait)>& sink);
 
     // Likewise over all sockets behind descriptors. Told are those with work in their queue.
     Result<void> begin_sockets();
     Result<bool> read_sockets(const std::function<void(SocketQueue)>& sink);
+
+    // What it does without, a sentence each.
+    [[nodiscard]] const std::vector<std::string>& missing() const;
 
     [[nodiscard]] std::vector<ProgramCost> costs() const;
     [[nodiscard]] std::uint64_t map_bytes() const;

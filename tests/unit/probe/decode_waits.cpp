@@ -1,6 +1,8 @@
 #include "probe/decode_waits.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -176,6 +178,16 @@ TEST_CASE("a stack is told frame by frame, without the length of the functions")
 
     CHECK(wait.kernel_stack
           == std::vector<std::string>{"nfsd_dispatch+0x7f [nfsd]", "ksys_write+0x10", "0xffffffffc0001234"});
+}
+
+TEST_CASE("a stack that is told as addresses has them as its frames, to be named later") {
+    auto told = waiter();
+    told.flags |= NZ_THREAD_ADDRESSES;
+    constexpr std::array<std::uint64_t, 2> addresses{0xffffffff81234567, 0xffffffffc0001234};
+    const std::string_view bytes(reinterpret_cast<const char*>(addresses.data()), sizeof addresses);
+
+    CHECK(decoded(told, bytes).kernel_stack == std::vector<std::string>{"0xffffffff81234567", "0xffffffffc0001234"});
+    CHECK(decoded(told, bytes.substr(0, 12)).kernel_stack.size() == 1);
 }
 
 TEST_CASE("a stack of nothing but text without an end, and one that is too deep, are borne") {
