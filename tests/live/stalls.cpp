@@ -19,8 +19,9 @@ using namespace nezuban;
 using namespace nezuban::test;
 using namespace std::chrono_literals;
 
-#define NEEDS_BPF()                                                                                                    \
-    if (!can_load_bpf()) SKIP(why_no_bpf())
+#define NEEDS_STALLS()                                                                                                 \
+    if (!can_load_bpf()) SKIP(why_no_bpf());                                                                           \
+    if (!test::features().stalls) SKIP("not on this kernel: nobody tells of context switches")
 
 namespace {
 
@@ -62,7 +63,7 @@ constexpr Duration rounding = 20ms;
 } // namespace
 
 TEST_CASE("a process that ticks tells one stall when it pauses, as long as the pause was") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker");
     const auto process = identity_of(ticker.pid());
@@ -84,7 +85,7 @@ TEST_CASE("a process that ticks tells one stall when it pauses, as long as the p
 }
 
 TEST_CASE("a process that ticks has no longer stalls than it knows of itself") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker");
     const auto process = identity_of(ticker.pid());
@@ -106,7 +107,7 @@ TEST_CASE("a process that ticks has no longer stalls than it knows of itself") {
 }
 
 TEST_CASE("a thread that keeps its processor is life enough for a process whose other thread sleeps for long") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker", {"--every", "150", "--pair"});
     const auto process = identity_of(ticker.pid());
@@ -127,7 +128,7 @@ TEST_CASE("a thread that keeps its processor is life enough for a process whose 
 }
 
 TEST_CASE("two threads that take turns are no stall of their process, though each of them rests for longer") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker", {"--every", "150", "--pair"});
     const auto process = identity_of(ticker.pid());
@@ -148,7 +149,7 @@ TEST_CASE("two threads that take turns are no stall of their process, though eac
 }
 
 TEST_CASE("of a process with too many threads to look at in a switch, a stall is told if it was seen while it lasted") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker", {"--idle", "200"});
     const auto process = identity_of(ticker.pid());
@@ -166,7 +167,7 @@ TEST_CASE("of a process with too many threads to look at in a switch, a stall is
 
 TEST_CASE(
     "a process is watched on when its leader has ended, and when another of its threads becomes another program") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto idle = start_program("nzidle");
     const auto process = identity_of(idle.pid());
@@ -183,7 +184,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a process that waits is silent, and one that spins is not, however long it keeps its processor") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto waiting = start_program("nzidle");
     auto spinning = start_program("nzticker");
@@ -210,7 +211,7 @@ TEST_CASE("a process that waits is silent, and one that spins is not, however lo
 }
 
 TEST_CASE("a followed thread is told once, when it is back") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto idle = start_program("nzidle");
     const auto process = identity_of(idle.pid());
@@ -229,7 +230,7 @@ TEST_CASE("a followed thread is told once, when it is back") {
 }
 
 TEST_CASE("a followed thread is told when it comes back to die") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto idle = start_program("nzidle");
     const auto process = identity_of(idle.pid());
@@ -241,7 +242,7 @@ TEST_CASE("a followed thread is told when it comes back to die") {
 }
 
 TEST_CASE("more threads than can be followed are an error, not a silence") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto sleepers = start_program("nzsleepers", {"1100", "--name", "nzmany"});
     auto snapshot = must(Snapshot::load());
@@ -265,7 +266,8 @@ TEST_CASE("more threads than can be followed are an error, not a silence") {
 }
 
 TEST_CASE("the system calls of a thread are counted: none while it spins, some when it goes on") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
+    if (!test::features().system_calls) SKIP("not on this kernel: nobody tells of system calls");
     auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker");
     const auto process = identity_of(ticker.pid());
@@ -288,7 +290,7 @@ TEST_CASE("the system calls of a thread are counted: none while it spins, some w
 }
 
 TEST_CASE("who is gone, or only carries the number of somebody who was meant, is neither watched nor followed") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto idle = start_program("nzidle");
     const auto process = identity_of(idle.pid());
@@ -313,7 +315,7 @@ TEST_CASE("who is gone, or only carries the number of somebody who was meant, is
 }
 
 TEST_CASE("a recycled pid is not watched in place of the one that had it") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     if (!can_recycle_pids()) SKIP("/proc/sys/kernel/ns_last_pid can't be written");
     auto stalls = must(Stalls::attach(test::features()));
     Child recycler({program("nzrecycle"), "--name", "nzlive-1", "--second-name", "nzlive-2"});
@@ -333,7 +335,7 @@ TEST_CASE("a recycled pid is not watched in place of the one that had it") {
 }
 
 TEST_CASE("who is forgotten tells nothing more") {
-    NEEDS_BPF();
+    NEEDS_STALLS();
     auto stalls = must(Stalls::attach(test::features()));
     auto ticker = start_program("nzticker");
     const auto process = identity_of(ticker.pid());
