@@ -21,6 +21,10 @@
 #include <utility>
 #include <vector>
 
+#define NEEDS_SCAN()                                                                                                   \
+    if (!nezuban::test::can_load_bpf()) SKIP(nezuban::test::why_no_bpf());                                             \
+    if (!nezuban::test::features().wait_scan) SKIP("not on this kernel: nobody tells since when a thread waits")
+
 namespace nezuban::test {
 
 inline const ScanWish everything{

@@ -15,6 +15,10 @@
 using namespace nezuban;
 using namespace nezuban::test;
 
+#define NEEDS_SOCKETS()                                                                                                \
+    NEEDS_SCAN();                                                                                                      \
+    if (!test::features().socket_scan) SKIP("not on this kernel: nobody tells of descriptors")
+
 namespace {
 
 constexpr int mptcp = 262;
@@ -105,7 +109,7 @@ void await_nothing(Scanner& scanner, std::uint32_t pid) {
 } // namespace
 
 TEST_CASE("connections that nobody accepts are told with their number and the backlog, until somebody does") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     Stage stuck("nzstuck", {"noaccept"});
     const auto port = static_cast<int>(number_in(stuck.line, "port"));
@@ -132,7 +136,7 @@ TEST_CASE("connections that nobody accepts are told with their number and the ba
 }
 
 TEST_CASE("an accept queue of which one is taken is another, even if it is as long again") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     const auto listener = internet(SOCK_STREAM);
     const int port = bind_to_loopback(listener);
@@ -151,7 +155,7 @@ TEST_CASE("an accept queue of which one is taken is another, even if it is as lo
 }
 
 TEST_CASE("bytes that nobody reads are told of the server's end, and that it accepted them") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     Stage stuck("nzstuck", {"noread"});
     const auto port = static_cast<int>(number_in(stuck.line, "port"));
@@ -177,7 +181,7 @@ TEST_CASE("bytes that nobody reads are told of the server's end, and that it acc
 }
 
 TEST_CASE("a connection that was opened and not accepted here is told as such") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     Fd client;
     Fd server;
@@ -202,7 +206,7 @@ TEST_CASE("a connection that was opened and not accepted here is told as such") 
 }
 
 TEST_CASE("a connection that ended before it said anything has no work in its queue") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     const auto listener = internet(SOCK_STREAM);
     const int port = bind_to_loopback(listener);
@@ -218,7 +222,7 @@ TEST_CASE("a connection that ended before it said anything has no work in its qu
 }
 
 TEST_CASE("datagrams that nobody receives are told, and the mark changes with the first of them") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     Stage stuck("nzstuck", {"udp"});
     const auto sender = connected(static_cast<int>(number_in(stuck.line, "port")), SOCK_DGRAM);
@@ -250,7 +254,7 @@ TEST_CASE("datagrams that nobody receives are told, and the mark changes with th
 }
 
 TEST_CASE("a Unix socket that nobody accepts from, by path and by name") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     const TempDir folder;
     const auto path = (folder.path() / "x.sock").string();
@@ -284,7 +288,7 @@ TEST_CASE("a Unix socket that nobody accepts from, by path and by name") {
 }
 
 TEST_CASE("a Unix stream that is read in part is another queue; what its server accepted is bound") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     const TempDir folder;
     const auto path = (folder.path() / "x.sock").string();
@@ -314,7 +318,7 @@ TEST_CASE("a Unix stream that is read in part is another queue; what its server 
 }
 
 TEST_CASE("Unix datagrams and packets are told, also empty ones; a pair without a name accepts nothing") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     for (const auto& [type, kind] :
          {std::pair{SOCK_DGRAM, SocketKind::unix_datagram}, {SOCK_SEQPACKET, SocketKind::unix_seqpacket}}) {
@@ -337,7 +341,8 @@ TEST_CASE("Unix datagrams and packets are told, also empty ones; a pair without 
 }
 
 TEST_CASE("the same word, read each time and sent again, is no queue that stands still") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
+    if (!test::features().frees) SKIP("not on this kernel: nobody tells what is freed");
     Scanner scanner;
     for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
         INFO(type);
@@ -365,7 +370,7 @@ TEST_CASE("the same word, read each time and sent again, is no queue that stands
 }
 
 TEST_CASE("addresses of IPv6, and IPv4 that came through it") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     const Fd listener(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (listener.get() < 0) SKIP("no IPv6 here");
@@ -387,7 +392,7 @@ TEST_CASE("addresses of IPv6, and IPv4 that came through it") {
 }
 
 TEST_CASE("a listening socket of MPTCP shows the queue of the one inside") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, mptcp));
     if (listener.get() < 0) SKIP("no MPTCP here");
@@ -405,7 +410,7 @@ TEST_CASE("a listening socket of MPTCP shows the queue of the one inside") {
 }
 
 TEST_CASE("servers that serve have nothing in their queues, and those of others are the same socket") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     for (const auto* kind : {"idle-epoll", "idle-poll", "idle-select", "idle-accept"}) {
         INFO(kind);
@@ -422,7 +427,7 @@ TEST_CASE("servers that serve have nothing in their queues, and those of others 
 }
 
 TEST_CASE("a socket that several processes hold is told of each, with one inode") {
-    NEEDS_BPF();
+    NEEDS_SOCKETS();
     Scanner scanner;
     const auto listener = internet(SOCK_STREAM);
     const int port = bind_to_loopback(listener);

@@ -29,7 +29,7 @@ bool stack_has(const ThreadWait& wait, std::string_view part) {
 } // namespace
 
 TEST_CASE("the parent of a vfork is told as blocked, killable, in its system call, with its stack") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     Stage stuck("nzstuck", {"vfork"});
 
@@ -58,7 +58,7 @@ TEST_CASE("the parent of a vfork is told as blocked, killable, in its system cal
 }
 
 TEST_CASE("a wait that is shorter than asked for is not told") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     Stage stuck("nzstuck", {"vfork"});
 
@@ -71,7 +71,7 @@ TEST_CASE("a wait that is shorter than asked for is not told") {
 }
 
 TEST_CASE("a process stopped by a signal is told as stopped, by nobody's debugger") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     auto idle = start_program("nzidle");
     idle.signal(SIGSTOP);
@@ -85,7 +85,7 @@ TEST_CASE("a process stopped by a signal is told as stopped, by nobody's debugge
 }
 
 TEST_CASE("a process held by a debugger tells who that is") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     auto idle = start_program("nzidle");
     REQUIRE(ptrace(PTRACE_ATTACH, idle.pid(), nullptr, nullptr) == 0);
@@ -100,7 +100,7 @@ TEST_CASE("a process held by a debugger tells who that is") {
 }
 
 TEST_CASE("threads that wait for a mutex are told with the word that they wait on") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     Stage stuck("nzlock", {"chain", "3"});
     const auto lock = std::stoull(stuck.line.substr(stuck.line.find("0x")), nullptr, 16);
@@ -122,7 +122,7 @@ TEST_CASE("threads that wait for a mutex are told with the word that they wait o
 }
 
 TEST_CASE("idle threads on a condition variable or a semaphore wait for no lock") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     for (const auto* kind : {"condvar", "semaphore"}) {
         INFO(kind);
@@ -134,7 +134,7 @@ TEST_CASE("idle threads on a condition variable or a semaphore wait for no lock"
 }
 
 TEST_CASE("a process that is asked for tells all its threads, whatever they do") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     Stage idle("nzstuck", {"threads", "40"});
 
@@ -157,7 +157,7 @@ TEST_CASE("a process that is asked for tells all its threads, whatever they do")
 }
 
 TEST_CASE("a thread that is asked for is told alone") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     Stage stuck("nzlock", {"chain", "3"});
 
@@ -169,7 +169,7 @@ TEST_CASE("a thread that is asked for is told alone") {
 }
 
 TEST_CASE("who spins is told as running, and whether it still talks with the kernel") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     Stage mute("nzstuck", {"spin"});
     Stage talking("nzstuck", {"spin-syscall"});
@@ -193,7 +193,7 @@ TEST_CASE("who spins is told as running, and whether it still talks with the ker
 }
 
 TEST_CASE("kernel threads that are asked for show their stack and no system call") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     constexpr std::uint32_t kthreadd = 2;
 
@@ -213,7 +213,7 @@ TEST_CASE("kernel threads that are asked for show their stack and no system call
 }
 
 TEST_CASE("a zombie that is asked for is told as one") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     auto idle = start_program("nzidle");
     idle.send("exit 3");
@@ -228,7 +228,7 @@ TEST_CASE("a zombie that is asked for is told as one") {
 }
 
 TEST_CASE("the time off the processor is never more than it was, and comes near it") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     std::atomic<std::uint32_t> tid = 0;
     std::atomic<bool> end = false;
@@ -276,7 +276,7 @@ TEST_CASE("the time off the processor is never more than it was, and comes near 
 }
 
 TEST_CASE("processes that come and go during a scan do no harm") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     Stage stuck("nzlock", {"chain", "3"});
     std::atomic<bool> end = false;
@@ -299,7 +299,7 @@ TEST_CASE("processes that come and go during a scan do no harm") {
 }
 
 TEST_CASE("a pass that is given up is followed by a whole one") {
-    NEEDS_BPF();
+    NEEDS_SCAN();
     Scanner scanner;
     Stage idle("nzstuck", {"threads", "2000"});
     REQUIRE(scanner.waits().begin_threads(asking({idle.pid()})));
