@@ -90,9 +90,26 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct file_system_type {
+	const char *name;
+};
+
+struct backing_dev_info {
+	void *dev;
+};
+
+struct super_block {
+	u32 s_dev;
+	struct file_system_type *s_type;
+	struct dentry *s_root;
+	struct backing_dev_info *s_bdi;
+	char s_id[32];
+};
+
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct super_block *d_sb;
 };
 
 struct vfsmount {
@@ -113,6 +130,26 @@ struct path {
 struct inode {
 	unsigned short i_mode;
 	unsigned long i_ino;
+	u32 i_rdev;
+	struct super_block *i_sb;
+};
+
+struct address_space {
+	struct inode *host;
+};
+
+struct page {
+	struct address_space *mapping;
+};
+
+struct block_device {
+	u32 bd_dev;
+	struct inode *bd_inode; /* until 6.9 */
+	struct address_space *bd_mapping;
+};
+
+struct buffer_head {
+	struct block_device *b_bdev;
 };
 
 struct file {
@@ -186,8 +223,22 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct xarray {
+	void *xa_head;
+};
+
+struct idr {
+	struct xarray idr_rt;
+};
+
 struct pid_namespace {
 	struct ns_common ns;
+	struct idr idr;
 };
 
 struct upid {
@@ -195,8 +246,17 @@ struct upid {
 	struct pid_namespace *ns;
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct pid {
 	unsigned int level;
+	struct hlist_head tasks[1]; /* by its number as a thread; others follow */
 	struct upid numbers[1];
 };
 
@@ -223,41 +283,20 @@ struct sched_entity {
 };
 
 struct sched_info {
-struct xa_node {
-	unsigned char shift;
-	void *slots[64];
-};
-
-struct xarray {
-	void *xa_head;
-};
-
-struct idr {
-	struct xarray idr_rt;
-};
-
 	unsigned long long last_arrival;
 };
-	struct idr idr;
 
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
+	void *stack;
 	unsigned int ptrace;
 	struct sched_entity se;
 	struct sched_info sched_info;
-struct hlist_node {
-	struct hlist_node *next;
-};
-
-struct hlist_head {
-	struct hlist_node *first;
-};
-
 	unsigned long jobctl;
 	struct task_struct *parent;
-	struct hlist_head tasks[1]; /* by its number as a thread; others follow */
 	struct pid *thread_pid;
+	struct hlist_node pid_links[1]; /* likewise */
 	u64 utime;
 	u64 stime;
 	unsigned long nvcsw;
@@ -289,14 +328,12 @@ struct sk_buff {
 	struct sk_buff *next;
 	struct sock *sk;
 	char cb[48];
-	void *stack;
 	unsigned int len;
 	unsigned int data_len;
 	u16 transport_header;
 	unsigned char *head;
 	unsigned char *data;
 };
-	struct hlist_node pid_links[1]; /* likewise */
 
 struct sk_buff_head {
 	struct sk_buff *next;

@@ -61,6 +61,9 @@ TEST_CASE("who sits in a frozen file system is told with file and device, and th
     const auto object = evidence.at("object").get<std::string>();
     CHECK(object.find("file") != std::string::npos);
     CHECK(object.find("loop") != std::string::npos);
+    const auto device = evidence.at("device").get<std::string>();
+    CHECK(device.starts_with("loop"));
+    CHECK(device.find("), ext4 on " + dir.path().string()) != std::string::npos);
 
     freezer.tell("thaw");
     CHECK(says_how_long(events.await(name, "recovered")));

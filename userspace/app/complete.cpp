@@ -3,6 +3,7 @@
 #include "app/examiner.hpp"
 #include "io/clock.hpp"
 #include "io/examine.hpp"
+#include "io/procfs.hpp"
 #include "io/syscall_shape.hpp"
 #include "io/threads.hpp"
 #include "rules/lock_layout.hpp"
@@ -79,7 +80,15 @@ std::vector<std::string> lock_memory(std::span<const Question> questions) {
     return memory;
 }
 
-void examine_process(std::span<const Question> questions, Owners& owners, const Examination& to) {
+void look_at_stacks(std::span<const Question> questions, StackDevices& devices) {
+    std::vector<const ThreadWait*> threads;
+    for (const auto& [index, thread] : questions)
+        if (StackDevices::worth_a_look(thread)) threads.push_back(&thread);
+    devices.look(threads);
+}
+
+void examine_process(std::span<const Question> questions, Owners& owners, StackDevices& devices,
+                     const Examination& to) {
     const auto memory = lock_memory(questions);
     std::map<int, std::string> objects;
     for (std::size_t i = 0; i < questions.size(); ++i) {
@@ -92,15 +101,32 @@ void examine_process(std::span<const Question> questions, Owners& owners, const 
             if (fresh) object->second = describe_descriptor(thread.process.pid, *fd);
             answer.object = object->second;
         }
-        if (answer.lock || !answer.object.empty()) to.found(std::move(answer));
+        // A socket, a pipe or a device that is no disk is nothing that a file system waits for.
+        if (answer.object.empty() || answer.object.find(" on ") != std::string::npos)
+            answer.device = devices.of(thread);
+        // What it works on is told by its name, too, and changes with each wait.
+        if (thread.kernel_thread) answer.comm = read_name(thread.thread.tid).value_or("");
+        if (answer.lock || !answer.object.empty() || !answer.device.empty() || !answer.comm.empty())
+            to.found(std::move(answer));
     }
 }
 
 } // namespace
 
 bool worth_a_look(const ThreadWait& thread) {
+    if (StackDevices::worth_a_look(thread)) return true;
     if (thread.kernel_thread || !thread.syscall) return false;
     return lock_bytes_of(thread) || descriptor_of(*thread.syscall);
+}
+
+void put_answer(Answer answer, WaitScan& scan) {
+    if (answer.index >= scan.threads.size()) return;
+    auto& thread = scan.threads[answer.index];
+    thread.lock = answer.lock;
+    thread.object = std::move(answer.object);
+    thread.device = std::move(answer.device);
+    // It begins with what the kernel told; if not, it is somebody else's by now.
+    if (answer.comm.starts_with(thread.comm)) thread.comm = std::move(answer.comm);
 }
 
 void examine(std::vector<Question> questions, const Examination& to) {
@@ -109,12 +135,15 @@ void examine(std::vector<Question> questions, const Examination& to) {
     std::ranges::sort(questions, {},
                       [&](const Question& question) { return std::pair(process(question), question.index); });
     Owners owners(questions);
+    StackDevices own;
+    auto& devices = to.devices == nullptr ? own : *to.devices;
+    look_at_stacks(questions, devices);
     for (std::span<const Question> rest(questions); !rest.empty();) {
         const auto pid = process(rest.front());
         const auto end = std::ranges::find_if(rest, [&](const Question& question) { return process(question) != pid; });
         const auto count = static_cast<std::size_t>(end - rest.begin());
         to.before(pid);
-        examine_process(rest.first(count), owners, to);
+        examine_process(rest.first(count), owners, devices, to);
         rest = rest.subspan(count);
     }
 }
@@ -130,13 +159,8 @@ void complete_blocking(WaitScan& scan, const std::vector<std::string>& beat_file
     std::vector<Question> questions;
     for (std::uint32_t i = 0; i < scan.threads.size(); ++i)
         if (worth_a_look(scan.threads[i])) questions.push_back({.index = i, .thread = scan.threads[i]});
-    examine(std::move(questions), {.before = [](std::uint32_t) {},
-                                   .found =
-                                       [&](Answer answer) {
-                                           auto& thread = scan.threads.at(answer.index);
-                                           thread.lock = answer.lock;
-                                           thread.object = std::move(answer.object);
-                                       }});
+    examine(std::move(questions),
+            {.before = [](std::uint32_t) {}, .found = [&](Answer answer) { put_answer(std::move(answer), scan); }});
     for (const auto& path : beat_files)
         scan.beats.push_back(look_at_beat(path));
 }

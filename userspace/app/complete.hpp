@@ -1,7 +1,9 @@
-// What a wait scan can't see: which lock a thread waits for and who holds it, and what lies behind a descriptor. May
-// block, so this runs in the examiner (or in `explain`).
+// What a wait scan can't see: which lock a thread waits for and who holds it, what lies behind a descriptor, on which
+// device a thread in D waits, and the whole name of a kernel thread there. May block, so this runs in the examiner (or
+// in `explain`).
 #pragma once
 
+#include "app/stack_devices.hpp"
 #include "core/wait.hpp"
 
 #include <cstddef>
@@ -13,7 +15,8 @@
 
 namespace nezuban {
 
-// Of a thread only what is needed for that: process and thread ids, namespace, system call.
+// Of a thread only what is needed for that: process and thread ids, namespace, system call; whether it is in D, since
+// how many switches and for how long.
 struct Question {
     std::uint32_t index = 0; // in WaitScan::threads
     ThreadWait thread;
@@ -23,7 +26,11 @@ struct Answer {
     std::uint32_t index = 0;
     std::optional<LockWait> lock;
     std::string object;
+    std::string device;
+    std::string comm; // empty: nothing new
 };
+
+void put_answer(Answer answer, WaitScan& scan);
 
 // True when there is something to be found out about it.
 [[nodiscard]] bool worth_a_look(const ThreadWait& thread);
@@ -31,6 +38,7 @@ struct Answer {
 struct Examination {
     std::function<void(std::uint32_t pid)> before; // each process is looked at; all of its threads follow
     std::function<void(Answer)> found;             // of those of which something was found out
+    StackDevices* devices = nullptr;               // known from earlier examinations; null: there were none
 };
 void examine(std::vector<Question> questions, const Examination& to);
 

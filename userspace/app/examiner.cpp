@@ -215,10 +215,8 @@ struct Examiner::State {
     bool take(ew::Part part) {
         if (!round) return false;
         auto& scan = round->scan;
-        if (auto* answer = std::get_if<Answer>(&part); answer != nullptr && answer->index < scan.threads.size()) {
-            auto& thread = scan.threads[answer->index];
-            thread.lock = answer->lock;
-            thread.object = std::move(answer->object);
+        if (auto* answer = std::get_if<Answer>(&part); answer != nullptr) {
+            put_answer(std::move(*answer), scan);
         } else if (auto* seen = std::get_if<ew::BeatSeen>(&part);
                    seen != nullptr && seen->index < scan.beats.size() - round->beats_at) {
             auto& beat = scan.beats[round->beats_at + seen->index];

@@ -10,7 +10,8 @@ namespace nezuban::examiner_wire {
 
 namespace {
 
-// Structures as they lie in memory, without padding; a text, where there is one, is the rest of the frame.
+// Structures as they lie in memory, without padding; texts, where there are any, are the rest of the frame, with a NUL
+// between them.
 struct Head {
     std::uint64_t round;
     std::uint64_t part; // index in Part
@@ -19,11 +20,17 @@ struct QuestionRecord {
     std::uint64_t pid_namespace;
     std::int64_t syscall;
     std::array<std::uint64_t, 6> args;
+    std::uint64_t thread_start_ns;
+    std::uint64_t switches;
+    std::int64_t off_ns;
     std::uint32_t index;
     std::uint32_t pid;
     std::uint32_t tid;
     std::uint32_t in_namespace;
+    std::uint32_t flags; // question_flags
+    std::uint32_t reserved;
 };
+enum question_flags : std::uint32_t { in_call = 1, compat_call = 2, in_d = 4, of_kernel = 8 };
 struct AnswerRecord {
     std::uint64_t address;
     std::uint32_t index;
@@ -59,13 +66,21 @@ template <typename Record> std::optional<Record> take(std::string_view& bytes) {
 void write(std::string& bytes, const Question& question) {
     const auto& thread = question.thread;
     const auto syscall = thread.syscall.value_or(Syscall{});
+    const std::uint32_t flags = (thread.syscall ? in_call : 0U) | (syscall.compat ? compat_call : 0U)
+                                | (StackDevices::worth_a_look(thread) ? in_d : 0U)
+                                | (thread.kernel_thread ? of_kernel : 0U);
     append(bytes, QuestionRecord{.pid_namespace = thread.pid_namespace,
                                  .syscall = syscall.number,
                                  .args = syscall.args,
+                                 .thread_start_ns = thread.thread.start_ns,
+                                 .switches = thread.switches(),
+                                 .off_ns = thread.off_cpu.count(),
                                  .index = question.index,
                                  .pid = thread.process.pid,
                                  .tid = thread.thread.tid,
-                                 .in_namespace = thread.in_namespace});
+                                 .in_namespace = thread.in_namespace,
+                                 .flags = flags,
+                                 .reserved = 0});
 }
 void write(std::string& bytes, const BeatFile& file) {
     append(bytes, FileRecord{.touched = 0, .known = 0, .index = file.index});
@@ -82,7 +97,10 @@ void write(std::string& bytes, const Answer& answer) {
                                .owner_pid = lock.owner_pid,
                                .readers = lock.readers,
                                .reserved = 0});
-    bytes += answer.object;
+    for (const auto* text : {&answer.object, &answer.device, &answer.comm}) {
+        bytes += text->substr(0, text->find('\0'));
+        bytes += '\0';
+    }
 }
 void write(std::string& bytes, const BeatSeen& seen) {
     append(bytes, FileRecord{.touched = seen.beat.touched.value_or(Time{}).time_since_epoch().count(),
@@ -101,13 +119,27 @@ std::optional<Part> read_question(std::string_view bytes) {
     question.thread.thread.tid = record->tid;
     question.thread.in_namespace = record->in_namespace;
     question.thread.pid_namespace = record->pid_namespace;
-    question.thread.syscall = Syscall{.number = record->syscall, .args = record->args};
+    question.thread.thread.start_ns = record->thread_start_ns;
+    question.thread.voluntary_switches = record->switches;
+    question.thread.off_cpu = Duration(record->off_ns);
+    question.thread.kernel_thread = (record->flags & of_kernel) != 0;
+    question.thread.state = (record->flags & in_d) != 0 ? ThreadState::uninterruptible : ThreadState::sleeping;
+    if ((record->flags & in_call) != 0)
+        question.thread.syscall = Syscall{
+            .number = record->syscall, .args = record->args, .compat = (record->flags & compat_call) != 0, .name = {}};
     return question;
 }
 std::optional<Part> read_answer(std::string_view bytes) {
     const auto record = take<AnswerRecord>(bytes);
     if (!record || record->kind > static_cast<std::uint32_t>(LockKind::join)) return std::nullopt;
-    Answer answer{.index = record->index, .lock = {}, .object = std::string(bytes)};
+    Answer answer{.index = record->index, .lock = {}, .object = {}, .device = {}, .comm = {}};
+    for (auto* text : {&answer.object, &answer.device, &answer.comm}) {
+        const auto end = bytes.find('\0');
+        if (end == std::string_view::npos) return std::nullopt;
+        *text = bytes.substr(0, end);
+        bytes.remove_prefix(end + 1);
+    }
+    if (!bytes.empty()) return std::nullopt;
     if (record->locked != 0)
         answer.lock = LockWait{.address = record->address,
                                .kind = static_cast<LockKind>(record->kind),

@@ -108,10 +108,7 @@ void take_answers(Errand& examiner, Time deadline, WaitScan& scan, std::set<std:
         if (!message) break;
         if (std::holds_alternative<examiner_wire::Go>(message->part)) at = static_cast<std::uint32_t>(message->round);
         auto* answer = std::get_if<Answer>(&message->part);
-        if (answer == nullptr || answer->index >= scan.threads.size()) continue;
-        auto& thread = scan.threads[answer->index];
-        thread.lock = answer->lock;
-        thread.object = std::move(answer->object);
+        if (answer != nullptr) put_answer(std::move(*answer), scan);
     }
     if (!brought.whole && at != 0) unreadable.insert(at);
 }

@@ -123,8 +123,7 @@ struct ThreadWait {
     std::string tracer_comm;
     std::vector<std::string> kernel_stack; // innermost first, "futex_wait+0x7a"; empty: not asked for, or none
     // Found out afterwards, where it could be:
-    std::optional<StackDevice> on_stack;
-    std::string device; // on_stack in words: "loop0 (7:0), ext4 on /export"
+    std::string device; // of a thread in D: "loop0 (7:0), ext4 on /export"
     std::optional<LockWait> lock;
     std::string object; // behind its descriptor: "/mnt/x/file on /dev/loop0 (7:0)", "pipe:[4711]"
     std::optional<Sender> stopped_by;

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string_view>
 
@@ -67,6 +68,31 @@ std::string value_of(const std::string& text, std::string_view key) {
     return {};
 }
 
+// A line of mountinfo, as far as it is of interest.
+struct Mount {
+    std::string number; // "7:0"
+    std::string root;   // of the file system, what is mounted of it
+    std::string place;
+    std::string type;
+    std::string source;
+};
+
+std::optional<Mount> mount_in(const std::string& line) {
+    const auto words = words_of(line);
+    const auto dash = std::ranges::find(words, "-"); // behind a number of optional fields
+    if (words.size() < 5 || words.end() - dash < 3) return std::nullopt;
+    return Mount{.number = words[2],
+                 .root = words[3],
+                 .place = without_escapes(words[4]),
+                 .type = *(dash + 1),
+                 .source = without_escapes(*(dash + 2))};
+}
+
+std::string block_device_name(const std::string& number) {
+    const auto link = read_link("/sys/dev/block/" + number);
+    return link.substr(link.rfind('/') + 1);
+}
+
 // "/dev/loop0 (7:0)", "server:/export (nfs4)", "tmpfs": what the mount of this id lies on.
 std::string device_of_mount(std::uint32_t pid, const std::string& mount_id) {
     const auto mounts = read_file(of_process(pid, "mountinfo"), text_limit);
@@ -74,21 +100,30 @@ std::string device_of_mount(std::uint32_t pid, const std::string& mount_id) {
     std::istringstream lines(*mounts);
     for (std::string line; std::getline(lines, line);) {
         if (!line.starts_with(mount_id + " ")) continue;
-        const auto words = words_of(line);
-        const auto dash = std::ranges::find(words, "-"); // behind a number of optional fields
-        if (words.size() < 3 || words.end() - dash < 3) return {};
-        const auto& number = words[2];
-        const auto& type = *(dash + 1);
-        const auto source = without_escapes(*(dash + 2));
-        if (type == "devtmpfs" || type == "devpts") return {}; // a device is named by its path
-        if (!number.starts_with("0:")) {
-            const auto link = read_link("/sys/dev/block/" + number);
-            const auto name = link.substr(link.rfind('/') + 1);
-            return (name.empty() ? source : "/dev/" + name) + " (" + number + ")";
+        const auto mount = mount_in(line);
+        if (!mount || mount->type == "devtmpfs" || mount->type == "devpts") return {}; // a device is named by its path
+        if (!mount->number.starts_with("0:")) {
+            const auto name = block_device_name(mount->number);
+            return (name.empty() ? mount->source : "/dev/" + name) + " (" + mount->number + ")";
         }
-        return source == type ? type : source + " (" + type + ")";
+        return mount->source == mount->type ? mount->type : mount->source + " (" + mount->type + ")";
     }
     return {};
+}
+
+// Of several the first, and of those the first that shows all of it.
+std::optional<Mount> mount_of_device(const std::string& mountinfo, const std::string& number) {
+    const auto mounts = read_file(mountinfo, text_limit);
+    if (!mounts) return std::nullopt;
+    std::optional<Mount> found;
+    std::istringstream lines(*mounts);
+    for (std::string line; std::getline(lines, line);) {
+        auto mount = mount_in(line);
+        if (!mount || mount->number != number) continue;
+        if (mount->root == "/") return mount;
+        if (!found) found = std::move(mount);
+    }
+    return found;
 }
 
 std::string describe_file(std::uint32_t pid, int fd, const std::string& path) {
@@ -154,6 +189,20 @@ std::string describe_descriptor(std::uint32_t pid, int fd) {
     if (link.starts_with("socket:[")) return describe_socket(pid, link);
     if (link.starts_with("/")) return describe_file(pid, fd, link);
     return link;
+}
+
+std::string describe_device(const StackDevice& device, std::uint32_t pid) {
+    const auto number = std::to_string(device.major) + ":" + std::to_string(device.minor);
+    auto mount = mount_of_device("/proc/self/mountinfo", number);
+    if (!mount) mount = mount_of_device(of_process(pid, "mountinfo"), number); // in a container
+    if (device.major == 0) {
+        if (!mount) return {};
+        return mount->source + " (" + number + "), " + mount->type + " on " + mount->place;
+    }
+    auto name = device.name.empty() ? block_device_name(number) : device.name;
+    auto text = name.empty() ? number : name + " (" + number + ")";
+    if (const auto& type = mount ? mount->type : device.file_system; !type.empty()) text += ", " + type;
+    return mount ? text + " on " + mount->place : text;
 }
 
 } // namespace nezuban

@@ -4,6 +4,7 @@
 
 #include "core/identity.hpp"
 #include "core/time.hpp"
+#include "core/wait.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,10 @@ struct MemoryWish {
 // What is behind a descriptor: "/mnt/x/file on /dev/loop0 (7:0)", "pipe:[4711]", "socket 127.0.0.1:25
 // <- 10.0.0.7:4411", "epoll", ... Empty: it could not be found out.
 [[nodiscard]] std::string describe_descriptor(std::uint32_t pid, int fd);
+
+// What was found on the stack of a thread of this process, with where it is mounted, seen from here or else from there:
+// "loop0 (7:0), ext4 on /export", "server:/export (0:45), nfs4 on /mnt". Empty: no device, and mounted nowhere.
+[[nodiscard]] std::string describe_device(const StackDevice& device, std::uint32_t pid);
 
 // When a file was last modified.
 struct Touched {

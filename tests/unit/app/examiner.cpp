@@ -3,6 +3,7 @@
 #include "app/examiner_wire.hpp"
 #include "app/left_out.hpp"
 #include "io/clock.hpp"
+#include "io/process_state.hpp"
 #include "io/threads.hpp"
 #include "support/child.hpp"
 #include "support/skip.hpp"
@@ -221,6 +222,26 @@ TEST_CASE("a scan with nothing to be found out comes back without an examiner") 
     CHECK(here.spawner.outstanding() == 0);
 }
 
+TEST_CASE("a kernel thread in D is told with all of its name") {
+    constexpr std::uint32_t kthreadd = 2;
+    const auto state = read_process_state(kthreadd);
+    if (!state || !state->kernel_thread) SKIP("no kernel thread is to be seen here");
+    ThreadWait wait;
+    wait.process = {.pid = kthreadd, .start_ns = 1};
+    wait.thread = {.tid = kthreadd, .start_ns = 1};
+    wait.state = ThreadState::uninterruptible;
+    wait.kernel_thread = true;
+    auto other = wait;
+    wait.comm = "kthre"; // as if it had been cut there
+    other.comm = "kworker/0:1";
+    WaitScan scan = {.threads = {wait, other}};
+    complete_blocking(scan, {});
+    CHECK(scan.threads[0].comm == "kthreadd");
+    CHECK(scan.threads[1].comm == "kworker/0:1"); // that name belongs to somebody else by now
+    Watching here;
+    CHECK(here.complete({wait}).threads.at(0).comm == "kthreadd");
+}
+
 TEST_CASE("twenty thousand waiting threads are all looked at") {
     Watching here;
     const auto known_of = [](const WaitScan& scan) {
@@ -373,6 +394,35 @@ TEST_CASE("every message arrives as it was sent") {
     CHECK(std::get<Answer>(answered.part).object == "pipe:[1]");
     CHECK(std::get<ew::BeatSeen>(next().part).beat.touched == Time(5s));
     CHECK(std::holds_alternative<ew::Done>(next().part));
+}
+
+TEST_CASE("what is asked and answered about a thread in D arrives as it was") {
+    Question question{.index = 3, .thread = {}};
+    auto& thread = question.thread;
+    thread.process.pid = 77;
+    thread.thread = {.tid = 78, .start_ns = 1'000'000'007};
+    thread.state = ThreadState::uninterruptible;
+    thread.kernel_thread = true;
+    thread.voluntary_switches = 5;
+    thread.forced_switches = 2;
+    thread.off_cpu = 31s;
+    const auto asked = ew::decode(std::string_view(ew::encode(1, question)).substr(4));
+    REQUIRE(asked);
+    const auto& got = std::get<Question>(asked->part).thread;
+    CHECK(got.thread == thread.thread);
+    CHECK(got.state == ThreadState::uninterruptible);
+    CHECK(got.kernel_thread);
+    CHECK(got.switches() == 7);
+    CHECK(got.off_cpu == 31s);
+    CHECK_FALSE(got.syscall);
+
+    const Answer answer{
+        .index = 3, .lock = {}, .object = "file", .device = "loop0 (7:0), ext4", .comm = "kworker/0:1+x"};
+    const auto told = ew::decode(std::string_view(ew::encode(1, answer)).substr(4));
+    REQUIRE(told);
+    CHECK(std::get<Answer>(told->part).object == "file");
+    CHECK(std::get<Answer>(told->part).device == "loop0 (7:0), ext4");
+    CHECK(std::get<Answer>(told->part).comm == "kworker/0:1+x");
 }
 
 TEST_CASE("what is no message is none, and no number is believed that can't be") {

@@ -221,6 +221,7 @@ TEST_CASE("a scan comes back as it was written") {
     waiting.kernel_stack = {"futex_do_wait+0x46", "do_futex+0xfd"};
     waiting.lock = LockWait{.address = 140, .kind = LockKind::robust, .shared = true, .owner_tid = 9, .owner_pid = 7};
     waiting.object = "/mnt/x on /dev/loop0 (7:0)";
+    waiting.device = "loop0 (7:0), ext4 on /mnt";
     waiting.stopped_by = Sender{.pid = 1, .uid = 2, .signal = 19, .comm = "bash"};
     waiting.syscalls = 0;
     const SocketQueue queue{.owner = {.pid = 7, .start_ns = 99},

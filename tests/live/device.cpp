@@ -1,0 +1,51 @@
+// The device on which a thread in D waits, found on its kernel stack.
+#include "probe/device.hpp"
+
+#include "live/identity.hpp"
+#include "live/scanner.hpp"
+#include "support/hang.hpp"
+#include "support/temp_dir.hpp"
+
+#include <vector>
+
+using namespace nezuban;
+using namespace nezuban::test;
+
+namespace {
+
+// Those with a device, of all that the program told.
+std::vector<FoundDevice> devices_of(DeviceScan& scan, const std::vector<std::uint32_t>& tids) {
+    std::vector<FoundDevice> found;
+    must(scan.look(tids, [&](FoundDevice one) {
+        if (std::ranges::find(tids, one.thread.tid) != tids.end()) found.push_back(std::move(one));
+    }));
+    return found;
+}
+
+} // namespace
+
+TEST_CASE("who sits in a frozen file system is told with the device below it") {
+    NEEDS_BPF();
+    if (const auto why = why_no_frozen_disk(); !why.empty()) SKIP(why);
+    const TempDir dir;
+    auto scan = must(DeviceScan::load());
+    Actor freezer("nzstuck", {"fsfreeze", dir.path().string()}, "nzdevice");
+    const auto writer = freezer.said().at("writer").get<std::uint32_t>();
+    CHECK(devices_of(scan, {writer}).empty()); // it is not in D yet
+
+    freezer.tell("freeze");
+    freezer.tell("write");
+    const auto found = devices_of(scan, {writer});
+
+    REQUIRE(found.size() == 1);
+    CHECK(found.front().device.major == 7); // loop
+    CHECK("/dev/" + found.front().device.name == freezer.said().at("device"));
+    CHECK(found.front().device.file_system == "ext4");
+    Scanner scanner;
+    const auto told = scanner.threads_of(writer, {.uninterruptible = true});
+    REQUIRE(told.size() == 1);
+    CHECK(found.front().thread == told.front().thread);
+    CHECK(found.front().switches == told.front().switches());
+    CHECK(devices_of(scan, {freezer.pid()}).empty()); // it sleeps
+    freezer.tell("thaw");
+}

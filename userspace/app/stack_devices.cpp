@@ -1,0 +1,75 @@
+#include "app/stack_devices.hpp"
+
+#include "io/examine.hpp"
+#include "io/syscall_names.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace nezuban {
+
+namespace {
+
+// In one look: 40 µs each at most.
+constexpr std::size_t most_looks = 64;
+
+// It waits for its child to execute or exit: what its stack still holds of earlier calls has nothing to do with that.
+bool waits_for_child(const ThreadWait& thread) {
+    if (!thread.syscall) return false;
+    const auto name = syscall_name(thread.syscall->number, thread.syscall->compat);
+    return name == "vfork" || name == "clone" || name == "clone3";
+}
+
+} // namespace
+
+bool StackDevices::worth_a_look(const ThreadWait& thread) {
+    return thread.state == ThreadState::uninterruptible && !thread.frozen && !thread.on_cpu && !waits_for_child(thread);
+}
+
+bool StackDevices::load() {
+    if (scan_ || refused_) return scan_.has_value();
+    if (auto scan = DeviceScan::load())
+        scan_ = std::move(*scan);
+    else
+        refused_ = true;
+    return scan_.has_value();
+}
+
+void StackDevices::look(const std::vector<const ThreadWait*>& threads) {
+    std::map<ThreadId, Known> now;
+    std::vector<const ThreadWait*> fresh;
+    for (const auto* thread : threads) {
+        const auto before = known_.find(thread->thread);
+        if (before != known_.end() && before->second.switches == thread->switches())
+            now.insert(known_.extract(before));
+        else
+            fresh.push_back(thread);
+    }
+    known_ = std::move(now);
+    std::ranges::sort(fresh, {}, [](const auto* thread) { return std::pair(-thread->off_cpu, thread->thread); });
+    if (fresh.size() > most_looks) fresh.resize(most_looks);
+    if (fresh.empty() || !load()) return;
+
+    std::vector<std::uint32_t> tids;
+    for (const auto* thread : fresh) {
+        tids.push_back(thread->thread.tid);
+        known_[thread->thread] = {.switches = thread->switches(), .device = {}, .text = {}};
+    }
+    // An error leaves them without a device: told is what is known.
+    (void)scan_->look(tids, [&](FoundDevice found) {
+        const auto known = known_.find(found.thread);
+        if (known != known_.end() && known->second.switches == found.switches)
+            known->second.device = std::move(found.device);
+    });
+}
+
+std::string StackDevices::of(const ThreadWait& thread) {
+    const auto found = known_.find(thread.thread);
+    if (found == known_.end() || !found->second.device) return {};
+    auto& text = found->second.text;
+    if (!text) text = describe_device(*found->second.device, thread.process.pid);
+    return *text;
+}
+
+} // namespace nezuban
