@@ -22,6 +22,7 @@ TEST_CASE("a process that was there before the watch began is counted, and one t
 
 TEST_CASE("a program that lives a millisecond is known by name, path and arguments") {
     NEEDS_BPF();
+    NEEDS_PROGRAMS("what somebody was who is gone by now");
     Lab lab({});
     Child child({program("nztrue"), "--queue", "inbound"});
     const auto pid = static_cast<std::uint32_t>(child.pid());
@@ -39,6 +40,7 @@ TEST_CASE("a program that lives a millisecond is known by name, path and argumen
 
 TEST_CASE("a command line of more than 4 KiB is cut, and said to be") {
     NEEDS_BPF();
+    NEEDS_PROGRAMS("what somebody was who is gone by now");
     Lab lab({});
     Child child({program("nztrue"), std::string(6000, 'x')});
     const auto pid = static_cast<std::uint32_t>(child.pid());
@@ -83,6 +85,7 @@ TEST_CASE("a rename is followed at once, in both directions") {
 
 TEST_CASE("an exec tells no rename of its own on the way") {
     NEEDS_BPF();
+    NEEDS_PROGRAMS("what somebody was who is gone by now");
     Lab lab({});
     Child child({program("nztrue")});
     const auto pid = static_cast<std::uint32_t>(child.pid());
@@ -169,6 +172,7 @@ TEST_CASE("kernel threads are matched only by rules that ask for them") {
 
 TEST_CASE("a vforked child belongs to no rule until it execs") {
     NEEDS_BPF();
+    NEEDS_EVENTS();
     Lab lab({rule_of("me", {.comm = "test_live"})});
     const auto mine = lab.pids().size();
 

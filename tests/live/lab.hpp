@@ -14,6 +14,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -21,7 +22,18 @@
 #define NEEDS_BPF()                                                                                                    \
     if (!nezuban::test::can_load_bpf()) SKIP(nezuban::test::why_no_bpf())
 
+// What only the programs tell: senders, execs of who is gone by now, the exact time of a start.
+#define NEEDS_PROGRAMS(what)                                                                                           \
+    if (nezuban::test::features().mode != nezuban::Mode::bpf) SKIP(nezuban::test::untold(what))
+// Births and ends as they happen.
+#define NEEDS_EVENTS()                                                                                                 \
+    if (nezuban::test::features().mode == nezuban::Mode::polling) SKIP(nezuban::test::untold("births and ends"))
+
 namespace nezuban::test {
+
+inline std::string untold(const std::string& what) {
+    return "mode " + std::string(name_of(test::features().mode)) + ": nothing tells " + what;
+}
 
 inline RuleSpec rule_of(std::string name, MatchSpec match) {
     RuleSpec rule{.name = std::move(name), .match = std::move(match)};
@@ -32,7 +44,8 @@ inline RuleSpec rule_of(std::string name, MatchSpec match) {
 class Lab {
 public:
     explicit Lab(std::vector<RuleSpec> rules, std::uint64_t ring_size = 4U << 20U)
-        : observer_(must(Observer::attach(test::features(), ring_size))), engine_({}, std::move(rules), {}, {}) {
+        : observer_(must(Observer::attach(test::features(), ring_size))),
+          engine_({.execs_told = test::features().mode != Mode::polling}, std::move(rules), {}, {}) {
         observer_.compare();
         // The first pass; what happens from here on is told by events.
         pump_until([&] { return passes_ > 0; });
@@ -43,8 +56,7 @@ public:
         while (true) {
             const bool more = must(observer_.work(ends()));
             if (done()) return;
-            if (!more && !wait_readable(observer_.descriptor(), deadline))
-                throw std::runtime_error("the kernel told nothing more");
+            if (!more) await_more(deadline);
             if (Clock::now() > deadline) throw std::runtime_error("it did not become so in time");
         }
     }
@@ -104,6 +116,14 @@ public:
     }
 
 private:
+    void await_more(Deadline deadline) {
+        if (observer_.descriptor() < 0) { // where nothing tells, it is looked at again and again
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            observer_.compare();
+        } else if (!wait_readable(observer_.descriptor(), deadline)) {
+            throw std::runtime_error("the kernel told nothing more");
+        }
+    }
     template <typename T> static T must(Result<T> result) {
         if (!result) throw std::runtime_error(result.error().text);
         return std::move(*result);

@@ -105,8 +105,8 @@ TEST_CASE("a terminal that stops a process is nobody's doing") {
         waitpid(child, nullptr, 0);
         _exit(0);
     }
-    const Fd terminal_fd(terminal);
-    LineReader output{Fd(dup(terminal))};
+    const test::Fd terminal_fd(terminal);
+    LineReader output{test::Fd(dup(terminal))};
     REQUIRE(output.next(after())->starts_with("ready"));
     const pid_t stopped = tcgetpgrp(terminal);
     const auto process = identity_of(stopped);
