@@ -87,7 +87,7 @@ void look_at_stacks(std::span<const Question> questions, StackDevices& devices) 
     devices.look(threads);
 }
 
-void examine_process(std::span<const Question> questions, Owners& owners, StackDevices& devices,
+void examine_process(std::span<const Question> questions, Owners& owners, StackDevices& devices, KernelStacks& stacks,
                      const Examination& to) {
     const auto memory = lock_memory(questions);
     std::map<int, std::string> objects;
@@ -106,7 +106,12 @@ void examine_process(std::span<const Question> questions, Owners& owners, StackD
             answer.device = devices.of(thread);
         // What it works on is told by its name, too, and changes with each wait.
         if (thread.kernel_thread) answer.comm = read_name(thread.thread.tid).value_or("");
-        if (answer.lock || !answer.object.empty() || !answer.device.empty() || !answer.comm.empty())
+        if (KernelStacks::nameless(thread.kernel_stack)) {
+            answer.kernel_stack = thread.kernel_stack;
+            stacks.name(answer.kernel_stack);
+        }
+        if (answer.lock || !answer.object.empty() || !answer.device.empty() || !answer.comm.empty()
+            || !answer.kernel_stack.empty())
             to.found(std::move(answer));
     }
 }
@@ -114,7 +119,7 @@ void examine_process(std::span<const Question> questions, Owners& owners, StackD
 } // namespace
 
 bool worth_a_look(const ThreadWait& thread) {
-    if (StackDevices::worth_a_look(thread)) return true;
+    if (StackDevices::worth_a_look(thread) || KernelStacks::nameless(thread.kernel_stack)) return true;
     if (thread.kernel_thread || !thread.syscall) return false;
     return lock_bytes_of(thread) || descriptor_of(*thread.syscall);
 }
@@ -125,6 +130,7 @@ void put_answer(Answer answer, WaitScan& scan) {
     thread.lock = answer.lock;
     thread.object = std::move(answer.object);
     thread.device = std::move(answer.device);
+    if (!answer.kernel_stack.empty()) thread.kernel_stack = std::move(answer.kernel_stack);
     // It begins with what the kernel told; if not, it is somebody else's by now.
     if (answer.comm.starts_with(thread.comm)) thread.comm = std::move(answer.comm);
 }
@@ -137,13 +143,15 @@ void examine(std::vector<Question> questions, const Examination& to) {
     Owners owners(questions);
     StackDevices own;
     auto& devices = to.devices == nullptr ? own : *to.devices;
+    KernelStacks own_stacks;
+    auto& stacks = to.stacks == nullptr ? own_stacks : *to.stacks;
     look_at_stacks(questions, devices);
     for (std::span<const Question> rest(questions); !rest.empty();) {
         const auto pid = process(rest.front());
         const auto end = std::ranges::find_if(rest, [&](const Question& question) { return process(question) != pid; });
         const auto count = static_cast<std::size_t>(end - rest.begin());
         to.before(pid);
-        examine_process(rest.first(count), owners, devices, to);
+        examine_process(rest.first(count), owners, devices, stacks, to);
         rest = rest.subspan(count);
     }
 }

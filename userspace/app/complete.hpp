@@ -1,10 +1,11 @@
 // What a wait scan can't see: which lock a thread waits for and who holds it, what lies behind a descriptor, on which
-// device a thread in D waits, and the whole name of a kernel thread there. May block, so this runs in the examiner (or
-// in `explain`).
+// device a thread in D waits, the whole name of a kernel thread there, and the names of what is on a kernel stack. May
+// block, so this runs in the examiner (or in `explain`).
 #pragma once
 
 #include "app/stack_devices.hpp"
 #include "core/wait.hpp"
+#include "io/kernel_symbols.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +17,7 @@
 namespace nezuban {
 
 // Of a thread only what is needed for that: process and thread ids, namespace, system call; whether it is in D, since
-// how many switches and for how long.
+// how many switches and for how long; and its kernel stack, if that has no names yet.
 struct Question {
     std::uint32_t index = 0; // in WaitScan::threads
     ThreadWait thread;
@@ -27,7 +28,8 @@ struct Answer {
     std::optional<LockWait> lock;
     std::string object;
     std::string device;
-    std::string comm; // empty: nothing new
+    std::string comm;                      // empty: nothing new
+    std::vector<std::string> kernel_stack; // likewise
 };
 
 void put_answer(Answer answer, WaitScan& scan);
@@ -38,7 +40,9 @@ void put_answer(Answer answer, WaitScan& scan);
 struct Examination {
     std::function<void(std::uint32_t pid)> before; // each process is looked at; all of its threads follow
     std::function<void(Answer)> found;             // of those of which something was found out
-    StackDevices* devices = nullptr;               // known from earlier examinations; null: there were none
+    // Known from earlier examinations; null: there were none.
+    StackDevices* devices = nullptr;
+    KernelStacks* stacks = nullptr;
 };
 void examine(std::vector<Question> questions, const Examination& to);
 

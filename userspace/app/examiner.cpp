@@ -229,6 +229,9 @@ struct Examiner::State {
     void finish() {
         auto scan = std::move(round->scan);
         round.reset();
+        // Addresses say nothing to a reader, and too much to some.
+        for (auto& thread : scan.threads)
+            if (KernelStacks::nameless(thread.kernel_stack)) thread.kernel_stack.clear();
         done(std::move(scan));
     }
 

@@ -68,7 +68,8 @@ private:
         examine(std::exchange(questions_, {}),
                 {.before = [this](std::uint32_t pid) { look_at({.kind = ew::Subject::Kind::process, .number = pid}); },
                  .found = [this](const Answer& answer) { tell(answer); },
-                 .devices = &devices_});
+                 .devices = &devices_,
+                 .stacks = &stacks_});
         for (const auto& file : std::exchange(files_, {})) {
             look_at({.kind = ew::Subject::Kind::beat_file, .number = file.index});
             tell(ew::BeatSeen{.index = file.index, .beat = look_at_beat(file.path)});
@@ -110,6 +111,7 @@ private:
     std::uint64_t turn_ = 0;
     std::vector<Question> questions_;
     StackDevices devices_;
+    KernelStacks stacks_;
     std::vector<ew::BeatFile> files_;
     std::string output_;
     Time told_at_;

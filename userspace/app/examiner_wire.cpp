@@ -63,6 +63,22 @@ template <typename Record> std::optional<Record> take(std::string_view& bytes) {
     return record;
 }
 
+// A text of its own, a line each.
+std::string lines_of(const std::vector<std::string>& frames) {
+    std::string text;
+    for (const auto& frame : frames)
+        text += frame + '\n';
+    return text;
+}
+std::vector<std::string> frames_of(std::string_view text) {
+    std::vector<std::string> frames;
+    for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
+        frames.emplace_back(text.substr(0, end));
+        text.remove_prefix(end + 1);
+    }
+    return frames;
+}
+
 void write(std::string& bytes, const Question& question) {
     const auto& thread = question.thread;
     const auto syscall = thread.syscall.value_or(Syscall{});
@@ -81,6 +97,7 @@ void write(std::string& bytes, const Question& question) {
                                  .in_namespace = thread.in_namespace,
                                  .flags = flags,
                                  .reserved = 0});
+    if (KernelStacks::nameless(thread.kernel_stack)) bytes += lines_of(thread.kernel_stack);
 }
 void write(std::string& bytes, const BeatFile& file) {
     append(bytes, FileRecord{.touched = 0, .known = 0, .index = file.index});
@@ -97,7 +114,8 @@ void write(std::string& bytes, const Answer& answer) {
                                .owner_pid = lock.owner_pid,
                                .readers = lock.readers,
                                .reserved = 0});
-    for (const auto* text : {&answer.object, &answer.device, &answer.comm}) {
+    const auto stack = lines_of(answer.kernel_stack);
+    for (const auto* text : {&answer.object, &answer.device, &answer.comm, &stack}) {
         bytes += text->substr(0, text->find('\0'));
         bytes += '\0';
     }
@@ -113,7 +131,7 @@ void write(std::string& /*bytes*/, const Done& /*done*/) {}
 
 std::optional<Part> read_question(std::string_view bytes) {
     const auto record = take<QuestionRecord>(bytes);
-    if (!record || !bytes.empty()) return std::nullopt;
+    if (!record) return std::nullopt;
     Question question{.index = record->index, .thread = {}};
     question.thread.process.pid = record->pid;
     question.thread.thread.tid = record->tid;
@@ -122,6 +140,7 @@ std::optional<Part> read_question(std::string_view bytes) {
     question.thread.thread.start_ns = record->thread_start_ns;
     question.thread.voluntary_switches = record->switches;
     question.thread.off_cpu = Duration(record->off_ns);
+    question.thread.kernel_stack = frames_of(bytes);
     question.thread.kernel_thread = (record->flags & of_kernel) != 0;
     question.thread.state = (record->flags & in_d) != 0 ? ThreadState::uninterruptible : ThreadState::sleeping;
     if ((record->flags & in_call) != 0)
@@ -132,14 +151,16 @@ std::optional<Part> read_question(std::string_view bytes) {
 std::optional<Part> read_answer(std::string_view bytes) {
     const auto record = take<AnswerRecord>(bytes);
     if (!record || record->kind > static_cast<std::uint32_t>(LockKind::join)) return std::nullopt;
-    Answer answer{.index = record->index, .lock = {}, .object = {}, .device = {}, .comm = {}};
-    for (auto* text : {&answer.object, &answer.device, &answer.comm}) {
+    Answer answer{.index = record->index, .lock = {}, .object = {}, .device = {}, .comm = {}, .kernel_stack = {}};
+    std::string stack;
+    for (auto* text : {&answer.object, &answer.device, &answer.comm, &stack}) {
         const auto end = bytes.find('\0');
         if (end == std::string_view::npos) return std::nullopt;
         *text = bytes.substr(0, end);
         bytes.remove_prefix(end + 1);
     }
     if (!bytes.empty()) return std::nullopt;
+    answer.kernel_stack = frames_of(stack);
     if (record->locked != 0)
         answer.lock = LockWait{.address = record->address,
                                .kind = static_cast<LockKind>(record->kind),

@@ -55,7 +55,7 @@ void add_hidden(const std::vector<std::uint32_t>& pids, WaitScan& scan, std::set
     }
 }
 
-Result<Look> look(WaitSource& waits, const ScanWish& wish) {
+Result<Look> look(WaitSource& waits, const ScanWish& wish, KernelStacks& stacks) {
     Look seen;
     seen.scan.began = monotonic_now();
     if (auto begun = waits.begin_threads(wish); !begun) return std::unexpected(begun.error());
@@ -68,6 +68,8 @@ Result<Look> look(WaitSource& waits, const ScanWish& wish) {
         more = *read;
     }
     seen.now = monotonic_now();
+    for (auto& wait : seen.scan.threads)
+        stacks.name(wait.kernel_stack);
     auto* sockets = waits.sockets();
     if (sockets == nullptr || !sockets->begin_sockets()) return seen; // this kernel can't: the threads are worth it
     for (bool more = true; more;) {
@@ -149,7 +151,8 @@ Result<TwoLooks> look_twice(const Features& features, const std::vector<std::uin
         looks.missing = "without BPF it is not known since when a thread waits, nor what sockets hold";
     ScanWish wish{.locks = true, .sockets = true, .processes = pids};
 
-    auto first = look(*waits, wish);
+    KernelStacks stacks;
+    auto first = look(*waits, wish, stacks);
     if (!first) return std::unexpected(first.error());
     add_hidden(pids, first->scan, looks.hidden);
     if (auto done = complete(*first, ours, looks.unreadable, meanwhile); !done) return std::unexpected(done.error());
@@ -163,7 +166,7 @@ Result<TwoLooks> look_twice(const Features& features, const std::vector<std::uin
     }
     // Whoever is looked at needs the time to have moved in.
     std::this_thread::sleep_for(std::max(first->now + between_looks - monotonic_now(), Duration::zero()));
-    auto second = look(*waits, wish);
+    auto second = look(*waits, wish, stacks);
     if (!second) return std::unexpected(second.error());
     add_hidden({looks.hidden.begin(), looks.hidden.end()}, second->scan, looks.hidden);
     if (auto done = complete(*second, ours, looks.unreadable, [] {}); !done) return std::unexpected(done.error());

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -34,8 +35,11 @@ WaitObserver::WaitObserver(Loop& loop, Spawner& spawner, const Features& feature
                               "wait in D is not known");
         return;
     }
+    if (waits_) std::ranges::copy(waits_->sockets()->missing(), std::back_inserter(missing_));
     if (auto stalls = Stalls::attach(features)) {
         stalls_ = std::move(*stalls);
+        if (!features.system_calls)
+            missing_.emplace_back("system calls of who seems to spin are not counted: only its system time tells");
         if (auto watched = loop_.watch(stalls_->descriptor(), ready::in, [this](std::uint32_t) { on_stalls(); });
             !watched)
             missing_.push_back("the end of a stall is seen by the next scan only: " + watched.error().text);

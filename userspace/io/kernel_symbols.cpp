@@ -70,6 +70,10 @@ std::string KernelSymbols::name(std::uint64_t address) const {
     return name;
 }
 
+bool KernelStacks::nameless(const std::vector<std::string>& frames) {
+    return !frames.empty() && std::ranges::all_of(frames, [](const auto& frame) { return frame.starts_with("0x"); });
+}
+
 void KernelStacks::name(std::vector<std::string>& frames) {
     if (!nameless(frames)) return;
     auto modules = read_file("/proc/modules", most_modules).value_or("");

@@ -35,10 +35,8 @@ private:
 // /proc/kallsyms, read when it is needed first, and again when modules have come or gone since.
 class KernelStacks {
 public:
-    // Whether a stack is still to be named.
-    [[nodiscard]] static bool nameless(const std::vector<std::string>& frames) {
-        return !frames.empty() && frames.front().starts_with("0x");
-    }
+    // Whether a stack is still to be named: it has frames, and they are addresses.
+    [[nodiscard]] static bool nameless(const std::vector<std::string>& frames);
     // Frames that can't be named stay as they are.
     void name(std::vector<std::string>& frames);
 

@@ -176,7 +176,11 @@ Result<Waits> Waits::load(const Features& features) {
         state->no_sockets = "this kernel has no task_file iterator";
     else if (auto loaded = state->load_sockets(features); !loaded)
         state->no_sockets = loaded.error().text;
-    if (!state->no_sockets.empty()) state->missing.push_back("hang.unserved is not looked for: " + state->no_sockets);
+    if (!state->no_sockets.empty())
+        state->missing.push_back("hang.unserved is not looked for: " + state->no_sockets);
+    else if (!features.frees)
+        state->missing.emplace_back("the same word sent to a Unix socket again and again, and read each time, may look "
+                                    "unserved: nobody tells what is freed");
     return Waits(std::move(state));
 }
 

@@ -6,6 +6,7 @@
 #include "io/process_state.hpp"
 #include "io/threads.hpp"
 #include "support/child.hpp"
+#include "support/kernel_symbol.hpp"
 #include "support/skip.hpp"
 #include "support/temp_dir.hpp"
 
@@ -19,6 +20,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -240,6 +242,25 @@ TEST_CASE("a kernel thread in D is told with all of its name") {
     CHECK(scan.threads[1].comm == "kworker/0:1"); // that name belongs to somebody else by now
     Watching here;
     CHECK(here.complete({wait}).threads.at(0).comm == "kthreadd");
+}
+
+TEST_CASE("a kernel stack that was told as addresses comes back with names, or not at all") {
+    const auto schedule = address_in_kernel("schedule");
+    if (!schedule) SKIP("/proc/kallsyms tells no addresses (kptr_restrict)");
+    Watching here;
+    ThreadWait wait = here.mutex.waiter();
+    wait.kernel_stack = {fmt::format("{:#x}", *schedule + 8), "0x1"};
+    auto nowhere = wait;
+    nowhere.kernel_stack = {"0x1", "0x2"};
+    auto known = wait;
+    known.kernel_stack = {"schedule+0x9"};
+
+    const auto scan = here.complete({wait, nowhere, known});
+
+    CHECK(scan.threads.at(0).kernel_stack == std::vector<std::string>{"schedule+0x8", "0x1"});
+    CHECK(scan.threads.at(1).kernel_stack.empty());
+    CHECK(scan.threads.at(2).kernel_stack == std::vector<std::string>{"schedule+0x9"});
+    CHECK(scan.threads.at(0).lock);
 }
 
 TEST_CASE("twenty thousand waiting threads are all looked at") {
