@@ -5,13 +5,14 @@
 #include "support/features.hpp"
 
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 namespace nezuban::test {
 
 template <typename T> T must(Result<T> result) {
     if (!result) throw std::runtime_error(result.error().text);
-    return std::move(*result);
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
 inline Identity identity_of(long pid) {

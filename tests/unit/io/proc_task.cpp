@@ -1,6 +1,7 @@
 // Real processes of our own, as /proc shows them.
 #include "io/proc_task.hpp"
 
+#include "io/proc_files.hpp"
 #include "io/proc_list.hpp"
 #include "support/child.hpp"
 #include "support/skip.hpp"
