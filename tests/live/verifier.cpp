@@ -4,7 +4,6 @@
 #include "support/privilege.hpp"
 #include "support/skip.hpp"
 
-#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -56,7 +55,8 @@ std::vector<std::string> programs_of(const bpf_object* object) {
 // Loads that one alone; absent: this kernel has not what it needs.
 std::optional<unsigned long> instructions_of(const std::filesystem::path& file, const std::string& name) {
     constexpr int statistics_only = 4; // BPF_LOG_STATS: some lines, and not all that the verifier thinks
-    std::array<char, 4096> log{};
+    // A global function is told of by each instruction even so, and a log that doesn't fit is a refusal.
+    std::vector<char> log(1U << 20U);
     const auto object = open_object(file);
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object.get()) {
@@ -73,7 +73,7 @@ std::optional<unsigned long> instructions_of(const std::filesystem::path& file, 
     }
     if (bpf_object__load(object.get()) != 0) return std::nullopt;
     unsigned long processed = 0;
-    const std::string text = log.data();
+    const std::string text(log.data());
     const auto at = text.find("processed ");
     if (at == std::string::npos || std::sscanf(text.c_str() + at, "processed %lu insns", &processed) != 1)
         throw std::runtime_error(name + " was loaded without statistics: " + text);
