@@ -46,7 +46,7 @@ struct entry {
 #define SYSCALL_REGISTER orig_ax
 
 /* The second: a 64-bit program that calls with int 0x80. */
-#define FILL_ENTRY(GET)                                                                                      \
+#define FILL_ENTRY(GET, STATUS)                                                                              \
 	entry->syscall = (s64)GET(orig_ax);                                                                  \
 	entry->args[0] = GET(di);                                                                            \
 	entry->args[1] = GET(si);                                                                            \
@@ -55,7 +55,7 @@ struct entry {
 	entry->args[4] = GET(r8);                                                                            \
 	entry->args[5] = GET(r9);                                                                            \
 	entry->address = GET(ip);                                                                            \
-	entry->compat = (u16)GET(cs) == USER32_CS || BPF_CORE_READ(task, thread_info.status) & TS_COMPAT
+	entry->compat = (u16)GET(cs) == USER32_CS || STATUS & TS_COMPAT
 
 #elif defined(__TARGET_ARCH_arm64)
 
@@ -65,7 +65,7 @@ struct entry {
 #define REGISTERS struct pt_regs___aarch64
 #define SYSCALL_REGISTER syscallno
 
-#define FILL_ENTRY(GET)                                                                                      \
+#define FILL_ENTRY(GET, STATUS)                                                                              \
 	entry->syscall = GET(syscallno);                                                                     \
 	entry->args[0] = GET(orig_x0);                                                                       \
 	entry->args[1] = GET(regs[1]);                                                                       \
@@ -81,9 +81,9 @@ struct entry {
 static __always_inline void read_entry(struct entry *entry, struct task_struct *task, REGISTERS *regs)
 {
 	if (registers_by_helper) {
-		FILL_ENTRY(LOADED);
+		FILL_ENTRY(LOADED, task->thread_info.status);
 	} else {
-		FILL_ENTRY(PROBED);
+		FILL_ENTRY(PROBED, task->thread_info.status);
 	}
 }
 
@@ -129,7 +129,7 @@ int find_registers(void *ctx)
 			REGISTERS *regs = stack + at;
 			struct entry found = {}, *entry = &found;
 
-			FILL_ENTRY(PROBED);
+			FILL_ENTRY(PROBED, 0);
 			if ((u64)entry->syscall != own_syscall || entry->args[3] != own_marks[0] ||
 			    entry->args[4] != own_marks[1] || entry->args[5] != own_marks[2])
 				continue;
