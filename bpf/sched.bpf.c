@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How long has no thread of a process been on a processor, and when did that end? Asked on every context
- * switch of the machine, so it may cost nothing for who isn't watched: a process is watched when its leader
- * has task storage, and that is one load to see. No hash, no precise clock and no record unless a long stall
- * has just ended.
+ * switch of the machine, so it may cost nothing for who isn't watched, and that is one load to see. No
+ * precise clock and no record unless a long stall has just ended.
+ *
+ * Compiled three times: with task storage; and with a hash (NZ_HASH), on tracepoints with types and on raw
+ * ones (NZ_RAW).
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-#ifdef NZ_HASH
-#include "find_task.h"
-#endif
+#include "group.h"
+#include "visit.h"
 #include "watched.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -43,20 +44,6 @@ static __always_inline bool tell(struct task_struct *task, u32 tid, u64 off_ns)
 	return true;
 }
 
-#define NZ_EAGAIN 11
-
-/* As many as can be looked at with interrupts off (about 10 µs). */
-#define MOST_THREADS 128
-
-static __always_inline bool on_a_processor(struct task_struct *task)
-{
-	u32 on_cpu = 0; /* a byte in 7.2 */
-
-	if (bpf_core_field_exists(task->on_cpu))
-		bpf_core_read(&on_cpu, bpf_core_field_size(task->on_cpu), &task->on_cpu);
-	return on_cpu;
-}
-
 /*
  * A thread that runs on another processor without ever leaving it leaves last_on as it was. True also when
  * there are too many to be sure.
@@ -71,15 +58,14 @@ static __always_inline bool another_runs(struct task_struct *task)
 		return false;
 	if (FOLLOW(group, nr_threads) > MOST_THREADS)
 		return true;
-	/* As numbers: the verifier refuses arithmetic on what it knows to be a pointer. */
-	head = (void *)((u64)(void *)group + bpf_core_field_offset(struct signal_struct, thread_head));
+	head = end_of(group);
 	node = BPF_CORE_READ(group, thread_head.next);
 	for (i = 0; i <= MOST_THREADS; i++) {
 		struct task_struct *other;
 
 		if (node == head)
 			return false;
-		other = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
+		other = thread_at(node);
 		if (on_a_processor(other))
 			return true;
 		node = BPF_CORE_READ(other, thread_node.next);
@@ -184,176 +170,3 @@ int BPF_PROG(handle_syscall, struct pt_regs *regs, long number)
 		spinner->syscalls++;
 	return 0;
 }
-
-static __always_inline void forget_if_unused(struct task_struct *leader, struct watched *of)
-{
-	if (!of->threshold && !of->followed && !of->counted)
-		drop(leader);
-}
-
-/* Absent: there is nothing more to be done. */
-static __always_inline struct watched *begin_visit(struct task_struct *leader, u64 now)
-{
-	struct watched *of;
-	u64 threshold;
-
-	if (visit.wish == NZ_VISIT_WATCH || visit.wish == NZ_VISIT_FOLLOW || visit.wish == NZ_VISIT_COUNT)
-		of = keep(leader, now, &visit.error);
-	else
-		of = watched_found(leader);
-	if (!of)
-		return 0;
-	switch (visit.wish) {
-	case NZ_VISIT_WATCH:
-		threshold = visit.threshold_ns / tick_ns;
-		/* Kept for its threads until now, perhaps while nobody looked at its switches. */
-		if (!of->threshold)
-			of->last_on = now;
-		of->threshold = threshold ? threshold : 1;
-		break;
-	case NZ_VISIT_UNCOUNT:
-		if (of->counted)
-			__sync_fetch_and_add(&of->counted, -1);
-		forget_if_unused(leader, of);
-		return 0;
-	case NZ_VISIT_FORGET:
-		of->threshold = 0;
-		of->longest = 0;
-		__builtin_memset(of->slots, 0, sizeof(of->slots));
-		forget_if_unused(leader, of);
-		return 0;
-	}
-	visit.kept = 1;
-	visit.longest_ns = of->longest * tick_ns;
-	__builtin_memcpy(visit.slots, of->slots, sizeof(visit.slots));
-	return of;
-}
-
-static __always_inline int follow(struct task_struct *task, struct watched *of)
-{
-	struct nz_followed entry = {.thread_start_ns = FOUND(task, start_boottime)};
-	u32 tid = FOUND(task, pid);
-	struct nz_followed *known = bpf_map_lookup_elem(&followed, &tid);
-	int error;
-
-	if (known && known->thread_start_ns == entry.thread_start_ns)
-		return 0;
-	error = bpf_map_update_elem(&followed, &tid, &entry, BPF_ANY);
-	if (!error)
-		__sync_fetch_and_add(&of->followed, 1);
-	return error;
-}
-
-static __always_inline int count(struct task_struct *task, struct watched *of)
-{
-	struct nz_spinner entry = {.thread_start_ns = FOUND(task, start_boottime)};
-	u32 tid = FOUND(task, pid);
-	struct nz_spinner *known = bpf_map_lookup_elem(&spinners, &tid);
-	int error;
-
-	if (known && known->thread_start_ns == entry.thread_start_ns)
-		return 0;
-	error = bpf_map_update_elem(&spinners, &tid, &entry, BPF_ANY);
-	if (!error)
-		__sync_fetch_and_add(&of->counted, 1);
-	return error;
-}
-
-/* One of the threads of the process that is asked for. */
-static __always_inline void look_at(struct task_struct *task, struct task_struct *leader)
-{
-	struct watched *of;
-
-	if (visit.threads++ == 0) {
-		visit.ended = FOUND(task, signal, live.counter) == 0;
-		visit_began = bpf_jiffies64();
-		of = visit.ended ? 0 : begin_visit(leader, visit_began);
-		if (of)
-			visit_last_on = of->last_on;
-	}
-	if (!visit.kept)
-		return;
-	of = watched_found(leader);
-	if (!of)
-		return;
-	if (FOUND(task, pid) == (pid_t)visit.tid && FOUND(task, start_boottime) == visit.thread_start_ns) {
-		visit.found = 1;
-		if (visit.wish == NZ_VISIT_FOLLOW)
-			visit.error = follow(task, of);
-		if (visit.wish == NZ_VISIT_COUNT)
-			visit.error = count(task, of);
-	}
-	if (on_a_processor(task))
-		visit.on_cpu = 1;
-	if (visit.threads != (u32)FOUND(task, signal, nr_threads) || visit.on_cpu)
-		return;
-	/*
-	 * All were off their processors, each at the moment it was looked at; and nobody has switched since
-	 * the first was, if last_on is what it was.
-	 */
-	if (!unchanged(of, visit_last_on) || (__s64)(visit_began - visit_last_on) < (__s64)floor_ticks)
-		return;
-	visit.silent_ns = (visit_began - visit_last_on) * tick_ns;
-	of->proven = visit_last_on;
-}
-
-/* Run over the threads of one process: the only way in which user space touches what is kept of it. */
-#ifndef NZ_HASH
-SEC("iter/task")
-int visit_process(struct bpf_iter__task *ctx)
-{
-	struct task_struct *task = ctx->task;
-
-	if (task && (u32)task->tgid == visit.pid && task->group_leader->start_boottime == visit.start_ns)
-		look_at(task, task->group_leader);
-	return 0;
-}
-#else
-/* A function of its own, which the verifier looks at once and not for each thread. */
-__noinline int look_at_thread(u64 thread)
-{
-	struct task_struct *task = (struct task_struct *)thread;
-	struct task_struct *leader = FOUND(task, group_leader);
-
-	if ((u32)FOUND(task, tgid) != visit.pid || FOUND(leader, start_boottime) != visit.start_ns)
-		return 0;
-	look_at(task, leader);
-	return 1;
-}
-
-/* User space runs it again for as long as visit_next names a thread to go on with. */
-SEC("raw_tp")
-int visit_process(void *ctx)
-{
-	struct task_struct *task = find_task(visit_next ? visit_next : visit.pid);
-	struct signal_struct *group = task ? FOUND(task, signal) : 0;
-	struct list_head *head, *node;
-
-	/* As numbers: clang must not make a 0 and an address of two. */
-	head = (void *)((u64)(void *)group + bpf_core_field_offset(struct signal_struct, thread_head));
-	node = visit_next
-	           ? (void *)((u64)(void *)task + bpf_core_field_offset(struct task_struct, thread_node))
-	           : FOUND(group, thread_head.next);
-	visit_next = 0;
-	for (int i = 0; group && i < MOST_THREADS; i++) {
-		if (node == head)
-			break;
-		task = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
-		/* Not of it, or it has become another's: it is looked at again. */
-		if (!look_at_thread((u64)(void *)task))
-			break;
-		node = FOUND(task, thread_node.next);
-		if (i == MOST_THREADS - 1 && node != head)
-			visit_next =
-			    FOUND((struct task_struct *)((void *)node - bpf_core_field_offset(
-			                                                    struct task_struct, thread_node)),
-			          pid);
-	}
-	if (!visit.threads || visit.ended)
-		drop_if_of(visit.pid, visit.start_ns);
-	/* A thread that we were to go on with has ended: whoever was looked for may be among the rest. */
-	else if (visit.tid && !visit.found && !visit_next && visit.threads < (u32)FOUND(group, nr_threads))
-		visit.error = -NZ_EAGAIN;
-	return 0;
-}
-#endif
