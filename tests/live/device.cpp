@@ -1,7 +1,7 @@
 // The device on which a thread in D waits, found on its kernel stack.
 #include "probe/device.hpp"
 
-#include "live/identity.hpp"
+#include "live/lab.hpp"
 #include "live/scanner.hpp"
 #include "support/hang.hpp"
 #include "support/temp_dir.hpp"
@@ -16,7 +16,7 @@ namespace {
 // Those with a device, of all that the program told.
 std::vector<FoundDevice> devices_of(DeviceScan& scan, const std::vector<std::uint32_t>& tids) {
     std::vector<FoundDevice> found;
-    must(scan.look(tids, [&](FoundDevice one) {
+    REQUIRE(scan.look(tids, [&](FoundDevice one) {
         if (std::ranges::find(tids, one.thread.tid) != tids.end()) found.push_back(std::move(one));
     }));
     return found;
@@ -28,14 +28,15 @@ TEST_CASE("who sits in a frozen file system is told with the device below it") {
     NEEDS_BPF();
     if (const auto why = why_no_frozen_disk(); !why.empty()) SKIP(why);
     const TempDir dir;
-    auto scan = must(DeviceScan::load());
+    auto scan = DeviceScan::load();
+    REQUIRE(scan);
     Actor freezer("nzstuck", {"fsfreeze", dir.path().string()}, "nzdevice");
     const auto writer = freezer.said().at("writer").get<std::uint32_t>();
-    CHECK(devices_of(scan, {writer}).empty()); // it is not in D yet
+    CHECK(devices_of(*scan, {writer}).empty()); // it is not in D yet
 
     freezer.tell("freeze");
     freezer.tell("write");
-    const auto found = devices_of(scan, {writer});
+    const auto found = devices_of(*scan, {writer});
 
     REQUIRE(found.size() == 1);
     CHECK(found.front().device.major == 7); // loop
@@ -46,6 +47,6 @@ TEST_CASE("who sits in a frozen file system is told with the device below it") {
     REQUIRE(told.size() == 1);
     CHECK(found.front().thread == told.front().thread);
     CHECK(found.front().switches == told.front().switches());
-    CHECK(devices_of(scan, {freezer.pid()}).empty()); // it sleeps
+    CHECK(devices_of(*scan, {static_cast<std::uint32_t>(freezer.pid())}).empty()); // it sleeps
     freezer.tell("thaw");
 }

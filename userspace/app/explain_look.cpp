@@ -82,7 +82,8 @@ Result<Look> look(WaitSource& waits, const ScanWish& wish, KernelStacks& stacks)
 }
 
 // In a child: first those that were asked for, so that nobody else's dead disk stands between us and them.
-Result<Errand> send_examiner(const WaitScan& scan, const Pids& ours, const std::set<std::uint32_t>& not_these) {
+Result<Errand> send_examiner(const WaitScan& scan, const Pids& ours, const std::set<std::uint32_t>& not_these,
+                             StackDevices& devices) {
     return Errand::send([&](const Errand::Say& say) {
         for (const bool own : {true, false}) {
             std::vector<Question> questions;
@@ -94,7 +95,8 @@ Result<Errand> send_examiner(const WaitScan& scan, const Pids& ours, const std::
             }
             examine(std::move(questions),
                     {.before = [&](std::uint32_t pid) { say(examiner_wire::encode(pid, examiner_wire::Go{})); },
-                     .found = [&](Answer answer) { say(examiner_wire::encode(0, std::move(answer))); }});
+                     .found = [&](Answer answer) { say(examiner_wire::encode(0, std::move(answer))); },
+                     .devices = &devices});
         }
     });
 }
@@ -128,11 +130,16 @@ void keep_sockets_of(const Pids& ours, WaitScan& scan) {
     });
 }
 
-Result<void> complete(Look& look, const Pids& ours, std::set<std::uint32_t>& unreadable,
+Result<void> complete(Look& look, const Pids& ours, std::set<std::uint32_t>& unreadable, StackDevices& devices,
                       const std::function<void()>& meanwhile) {
     keep_sockets_of(ours, look.scan);
+    // By us, because the child has no time to load a program, and this doesn't block.
+    std::vector<const ThreadWait*> in_d;
+    for (const auto& wait : look.scan.threads)
+        if (StackDevices::worth_a_look(wait)) in_d.push_back(&wait);
+    devices.look(in_d);
     const auto deadline = monotonic_now() + patience;
-    auto examiner = send_examiner(look.scan, ours, unreadable);
+    auto examiner = send_examiner(look.scan, ours, unreadable, devices);
     if (!examiner) return std::unexpected(examiner.error());
     meanwhile();
     take_answers(*examiner, deadline, look.scan, unreadable);
@@ -146,6 +153,7 @@ Result<TwoLooks> look_twice(const Features& features, const std::vector<std::uin
     auto waits = WaitSource::load(features);
     if (!waits) return std::unexpected(waits.error());
     const Pids ours(pids.begin(), pids.end());
+    StackDevices devices;
     TwoLooks looks;
     if (features.mode != Mode::bpf)
         looks.missing = "without BPF it is not known since when a thread waits, nor what sockets hold";
@@ -155,7 +163,8 @@ Result<TwoLooks> look_twice(const Features& features, const std::vector<std::uin
     auto first = look(*waits, wish, stacks);
     if (!first) return std::unexpected(first.error());
     add_hidden(pids, first->scan, looks.hidden);
-    if (auto done = complete(*first, ours, looks.unreadable, meanwhile); !done) return std::unexpected(done.error());
+    if (auto done = complete(*first, ours, looks.unreadable, devices, meanwhile); !done)
+        return std::unexpected(done.error());
     looks.memory.take(first->scan, first->now);
 
     wish.threads = WaitGraph(looks.memory.threads()).strangers();
@@ -169,7 +178,8 @@ Result<TwoLooks> look_twice(const Features& features, const std::vector<std::uin
     auto second = look(*waits, wish, stacks);
     if (!second) return std::unexpected(second.error());
     add_hidden({looks.hidden.begin(), looks.hidden.end()}, second->scan, looks.hidden);
-    if (auto done = complete(*second, ours, looks.unreadable, [] {}); !done) return std::unexpected(done.error());
+    if (auto done = complete(*second, ours, looks.unreadable, devices, [] {}); !done)
+        return std::unexpected(done.error());
     looks.memory.take(second->scan, second->now);
     looks.sockets_seen = first->scan.sockets_seen && second->scan.sockets_seen;
     looks.between = second->now - first->now;

@@ -24,7 +24,10 @@ bool waits_for_child(const ThreadWait& thread) {
 } // namespace
 
 bool StackDevices::worth_a_look(const ThreadWait& thread) {
-    return thread.state == ThreadState::uninterruptible && !thread.frozen && !thread.on_cpu && !waits_for_child(thread);
+    // Where /proc has to do, BPF is refused.
+    const bool by_bpf = thread.killable_known;
+    return by_bpf && thread.state == ThreadState::uninterruptible && !thread.frozen && !thread.on_cpu
+           && !waits_for_child(thread);
 }
 
 bool StackDevices::load() {
@@ -56,12 +59,12 @@ void StackDevices::look(const std::vector<const ThreadWait*>& threads) {
         tids.push_back(thread->thread.tid);
         known_[thread->thread] = {.switches = thread->switches(), .device = {}, .text = {}};
     }
-    // An error leaves them without a device: told is what is known.
-    (void)scan_->look(tids, [&](FoundDevice found) {
+    const auto looked = scan_->look(tids, [&](FoundDevice found) {
         const auto known = known_.find(found.thread);
         if (known != known_.end() && known->second.switches == found.switches)
             known->second.device = std::move(found.device);
     });
+    if (!looked) known_.clear(); // asked for again next time
 }
 
 std::string StackDevices::of(const ThreadWait& thread) {
