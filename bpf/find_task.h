@@ -4,6 +4,8 @@
  * find_task_by_pid_ns does it, by walking the radix tree that holds all pids. Programs run under RCU, which
  * is what that takes; all is read by a helper, so whatever is found there can't be worse than wrong, and the
  * caller compares start times.
+ *
+ * Not by /proc, which tells start times in ticks of 10 ms, and that a thread may run but not that it does.
  */
 #ifndef NEZUBAN_FIND_TASK_H
 #define NEZUBAN_FIND_TASK_H
