@@ -134,4 +134,11 @@ long resident_kib(pid_t pid) {
     throw std::runtime_error("no memory of process " + std::to_string(pid));
 }
 
+bool is_sanitized(pid_t pid) {
+    std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+    for (std::string line; std::getline(maps, line);)
+        if (line.find("/libasan.so") != std::string::npos) return true;
+    return false;
+}
+
 } // namespace nezuban::test

@@ -3,6 +3,7 @@
 
 #include "support/daemon.hpp"
 #include "support/events.hpp"
+#include "support/features.hpp"
 #include "support/leash.hpp"
 #include "support/privilege.hpp"
 #include "support/skip.hpp"
@@ -84,5 +85,8 @@ std::size_t count_of(const Daemon& daemon, const std::string& rule, const std::s
 
 // Resident memory in KiB.
 long resident_kib(pid_t pid);
+
+// Whether it was built with the address sanitizer.
+bool is_sanitized(pid_t pid);
 
 } // namespace nezuban::test
