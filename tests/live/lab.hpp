@@ -22,18 +22,7 @@
 #define NEEDS_BPF()                                                                                                    \
     if (!nezuban::test::can_load_bpf()) SKIP(nezuban::test::why_no_bpf())
 
-// What only the programs tell: senders, execs of who is gone by now, the exact time of a start.
-#define NEEDS_PROGRAMS(what)                                                                                           \
-    if (nezuban::test::features().mode != nezuban::Mode::bpf) SKIP(nezuban::test::untold(what))
-// Births and ends as they happen.
-#define NEEDS_EVENTS()                                                                                                 \
-    if (nezuban::test::features().mode == nezuban::Mode::polling) SKIP(nezuban::test::untold("births and ends"))
-
 namespace nezuban::test {
-
-inline std::string untold(const std::string& what) {
-    return "mode " + std::string(name_of(test::features().mode)) + ": nothing tells " + what;
-}
 
 inline RuleSpec rule_of(std::string name, MatchSpec match) {
     RuleSpec rule{.name = std::move(name), .match = std::move(match)};
@@ -43,9 +32,10 @@ inline RuleSpec rule_of(std::string name, MatchSpec match) {
 
 class Lab {
 public:
-    explicit Lab(std::vector<RuleSpec> rules, std::uint64_t ring_size = 4U << 20U)
-        : observer_(must(Observer::attach(test::features(), ring_size))),
-          engine_({.execs_told = test::features().mode != Mode::polling}, std::move(rules), {}, {}) {
+    explicit Lab(std::vector<RuleSpec> rules, std::uint64_t ring_size = 4U << 20U,
+                 const Features& features = test::features())
+        : observer_(must(Observer::attach(features, ring_size))),
+          engine_({.events_told = features.mode != Mode::polling}, std::move(rules), {}, {}) {
         observer_.compare();
         // The first pass; what happens from here on is told by events.
         pump_until([&] { return passes_ > 0; });

@@ -188,8 +188,17 @@ void Daemon::observe() {
 }
 
 // The end of a command must not overtake what happened before it: a restart would be judged by the old copy, whose exit
-// is still in the ring. Bounded, because a storm may never leave the ring empty: 4,096 records, some 10 ms.
+// is still in the ring. Bounded, because a storm may never leave the ring empty: 4,096 records, some 10 ms. Where
+// comparisons alone tell, one that begins now: 20 µs a process, as often as a command ends.
 void Daemon::catch_up() {
+    if (parts_.observer.descriptor() < 0) {
+        parts_.observer.compare();
+        while (blind_.empty() && parts_.observer.comparing()) {
+            observe();
+            send_signals();
+        }
+        return;
+    }
     for (int batches = 0; batches < 64; ++batches) {
         observe();
         send_signals(); // a storm doesn't wait either
@@ -213,6 +222,9 @@ Time Daemon::next_deadline() const {
 
 void Daemon::on_timers(Time now) {
     now_ = std::max(now_, now);
+    // Whether somebody has ended by then, or holds since: where nothing tells, it is looked up.
+    const auto due = parts_.engine.next_deadline();
+    if (seen_ && parts_.observer.descriptor() < 0 && due && *due <= now_) catch_up();
     Intents intents;
     parts_.engine.advance(now_, intents);
     carry_out(std::move(intents));

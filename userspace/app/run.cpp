@@ -53,7 +53,7 @@ int run_daemon(const RunOptions& options) {
     }
 
     Engine engine({.seed = static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()),
-                   .execs_told = features.mode != Mode::polling},
+                   .events_told = features.mode != Mode::polling},
                   spec->rules, spec->groups, memories);
     Daemon daemon({.config_path = options.config,
                    .spec = std::move(*spec),

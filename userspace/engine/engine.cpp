@@ -21,7 +21,7 @@ Engine::Engine(const EngineOptions& options, std::vector<RuleSpec> rules, std::v
                const std::vector<RuleMemory>& memories)
     : state_(std::make_unique<State>()) {
     state_->desk.dice.seed(static_cast<Dice::result_type>(options.seed));
-    state_->execs_told = options.execs_told;
+    state_->events_told = options.events_told;
     set_own_pids(options.own_pids);
     state_->desk.mark = fmt::format("{:x}", options.seed);
     state_->groups = std::move(groups);

@@ -20,7 +20,7 @@ namespace nezuban {
 struct EngineOptions {
     std::vector<std::uint32_t> own_pids = {}; // the daemon and its helpers: never signalled
     std::uint64_t seed = 1;                   // of the jitter
-    bool execs_told = true;                   // false: only comparisons with the task list tell of an exec
+    bool events_told = true;                  // false: only comparisons with the task list tell of life and death
 };
 
 class Engine {

@@ -27,6 +27,8 @@ void Engine::State::on(const SnapshotBegan& /*event*/, Turn& /*turn*/) {
     lost_in_snapshot = false;
     resync_at.reset();
     repairing = !trusted;
+    // A process and the one that has taken its place would both be counted: the new one is told first.
+    half_told = !events_told;
     found = 0;
     missed = 0;
 }
@@ -63,9 +65,10 @@ void Engine::State::on(const SnapshotEnded& event, Turn& turn) {
     desk.table.end_snapshot();
     if (!event.complete) {
         // Not at once: what broke it off may well do so again.
-        if (!trusted || unjudged()) resync_at = turn.now + resync_pause;
+        if (!trusted || half_told || unjudged()) resync_at = turn.now + resync_pause;
         return;
     }
+    half_told = false;
     if (repairing) {
         ++resyncs;
         tell_losses(turn);

@@ -55,7 +55,7 @@ Needs Engine::needs_of(const Event& event) const {
                 const auto* known = state_->desk.table.find(task.process.id);
                 // A program is changed only by an exec, and those are told where anything is; a title changes silently,
                 // and so does what a kernel worker works on.
-                const bool exe_known = known != nullptr && known->process.exe && state_->trusted && state_->execs_told;
+                const bool exe_known = known != nullptr && known->process.exe && state_->trusted && state_->events_told;
                 needs.exe = needs.exe && !exe_known;
                 needs.cgroups = needs.cgroups
                                 && (known == nullptr || !known->process.cgroups || task.process.cgroup_key == 0

@@ -122,7 +122,7 @@ void Engine::State::on(const SignalSent& event, Turn& turn) {
 }
 
 bool Engine::State::may_judge() const {
-    return synced && trusted;
+    return synced && trusted && !half_told;
 }
 
 // One rule's judgement may concern others, and theirs others again: until all gates are where they belong. Every round

@@ -25,8 +25,9 @@ struct Engine::State {
     Hangs hangs;
     std::vector<Watch*> touched; // to judge at the end of this turn
 
-    bool execs_told = true;
-    bool synced = false; // the first snapshot is complete
+    bool events_told = true; // false: see EngineOptions
+    bool half_told = false;  // ... and a comparison has told of births, but not yet of ends
+    bool synced = false;     // the first snapshot is complete
     bool in_snapshot = false;
     bool trusted = true;
     bool lost_in_snapshot = false;

@@ -77,11 +77,11 @@ void Watch::enter(const Process& process, Entry how, Turn& turn) {
 void Watch::leave(const Process& process, Turn& turn) {
     const auto* now = turn.desk.table.find(process.id);
     if (now != nullptr) {
-        last_loss_ = {
-            .how = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.shown_name(), now->process.uid),
-            .pid = process.id.pid,
-            .at = turn.now,
-            .weight = last_loss_.weight};
+        last_loss_ = {.how = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.shown_name(),
+                                         now->process.uid),
+                      .pid = process.id.pid,
+                      .at = turn.now,
+                      .weight = last_loss_.weight};
     }
     end_findings_of(process.id, turn);
     remove_from_bucket(process, turn);

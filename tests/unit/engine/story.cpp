@@ -35,8 +35,8 @@ std::string variable(const RunCommand& command, std::string_view name) {
 }
 
 Story::Story(std::vector<RuleSpec> rules, StoryOptions options)
-    : engine({.own_pids = std::move(options.own_pids), .seed = 3}, std::move(rules), std::move(options.groups),
-             options.memories) {
+    : engine({.own_pids = std::move(options.own_pids), .seed = 3, .events_told = options.events_told}, std::move(rules),
+             std::move(options.groups), options.memories) {
     present("init", init.pid);
 }
 

@@ -21,6 +21,7 @@ struct StoryOptions {
     std::vector<GroupSpec> groups;
     std::vector<RuleMemory> memories;
     std::vector<std::uint32_t> own_pids;
+    bool events_told = true;
 };
 
 class Story {
