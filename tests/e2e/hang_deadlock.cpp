@@ -99,6 +99,7 @@ TEST_CASE("circles of waits that end by themselves, crowds at one lock and lost 
 
 TEST_CASE("a deadlocked service is ended for good before its successor starts") {
     NEEDS_DAEMON();
+    NEEDS_EVENTS();
     const auto name = fresh_name();
     const TempDir dir;
     const Leash leash(dir.file("leash"));

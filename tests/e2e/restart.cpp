@@ -8,6 +8,7 @@ using namespace nezuban::test;
 
 TEST_CASE("a service that is killed is back, and the history says who did it") {
     NEEDS_DAEMON();
+    NEEDS_PROGRAMS("who sent a signal");
     // Given a service that runs when the watch begins
     const auto name = fresh_name();
     const TempDir dir;
@@ -49,6 +50,7 @@ TEST_CASE("a service that is killed is back, and the history says who did it") {
 
 TEST_CASE("a service that ends by itself is told with its exit code") {
     NEEDS_DAEMON();
+    NEEDS_EVENTS();
     const auto name = fresh_name();
     Daemon daemon(rule(name));
     auto service = start_program("nzidle", {"--name", name});

@@ -3,10 +3,18 @@
 #pragma once
 
 #include "probe/features.hpp"
+#include "skip.hpp"
 
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+
+// What only the programs tell: senders, execs of who is gone by now, the exact time of a start.
+#define NEEDS_PROGRAMS(what)                                                                                           \
+    if (nezuban::test::features().mode != nezuban::Mode::bpf) SKIP(nezuban::test::untold(what))
+// Births and ends as they happen.
+#define NEEDS_EVENTS()                                                                                                 \
+    if (nezuban::test::features().mode == nezuban::Mode::polling) SKIP(nezuban::test::untold("births and ends"))
 
 namespace nezuban::test {
 
@@ -23,6 +31,10 @@ inline const Features& features() {
         return probe_features(*without);
     }();
     return found;
+}
+
+inline std::string untold(const std::string& what) {
+    return "mode " + std::string(name_of(features().mode)) + ": nothing tells " + what;
 }
 
 } // namespace nezuban::test
