@@ -41,7 +41,8 @@ constexpr std::array daemon{
     Key<D>{"socket", "path", R"("/run/nezuban/control.sock")", "where the verbs find the daemon",
            [](const Field& f, D& d) { f.absolute_path(d.socket, longest_socket); }},
     Key<D>{"reconcile", "duration", R"("1s")",
-           "how often the kernel's own task list is compared with the table, 100ms to 1h",
+           "how often the kernel's own task list is compared with the table, 100ms to 1h; less often where that takes "
+           "long",
            [](const Field& f, D& d) { f.duration(d.reconcile, 100ms, 1h); }},
     Key<D>{"scan", "duration", R"("500ms")",
            "how often hangs are looked for, 100ms to 1h; a threshold is looked at when it is due",
