@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include <linux/sock_diag.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace nezuban {
@@ -21,7 +23,7 @@ namespace nezuban {
 namespace {
 
 // The kernel answers within the system call that asks; where it doesn't, nobody ever will.
-constexpr int patience_ms = 50;
+constexpr std::chrono::milliseconds patience(50);
 constexpr std::size_t longest_message = 512;
 
 struct Received {
@@ -87,7 +89,9 @@ Result<void> ask(int socket, proc_cn_mcast_op wish, std::uint32_t mark) {
 Result<void> await_answer(int socket, std::uint32_t mark) {
     std::array<std::byte, longest_message> buffer{};
     pollfd readable{.fd = socket, .events = POLLIN, .revents = 0};
-    while (poll(&readable, 1, patience_ms) > 0) {
+    timespec left{.tv_sec = 0, .tv_nsec = std::chrono::nanoseconds(patience).count()};
+    // ppoll of Linux leaves in `left` what remains: on a busy host there is always another message.
+    while (::syscall(SYS_ppoll, &readable, 1, &left, nullptr, 0) > 0) {
         const auto datagram = receive(socket, buffer);
         if (!datagram) return std::unexpected(datagram.error());
         const auto got = *datagram ? received(**datagram) : std::nullopt;

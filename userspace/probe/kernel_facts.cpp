@@ -37,12 +37,21 @@ std::uint64_t effective_capabilities() {
     return 0;
 }
 
-// Lockdown, a seccomp filter of a container or an LSM: none of them shows before it is tried.
+// Lockdown, a seccomp filter of a container or an LSM: none of them shows before it is tried. Lockdown refuses only who
+// reads the kernel's memory, so that is what is tried: the program reads nothing from nowhere.
 std::string why_bpf_is_refused() {
-    const std::array<bpf_insn, 2> nothing{
-        {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0}, {.code = BPF_JMP | BPF_EXIT}}};
+    constexpr auto move = BPF_ALU64 | BPF_MOV;
+    const std::array<bpf_insn, 7> reading{{
+        {.code = move | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},
+        {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -8},
+        {.code = move | BPF_K, .dst_reg = BPF_REG_2, .imm = 8},
+        {.code = move | BPF_K, .dst_reg = BPF_REG_3},
+        {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_probe_read_kernel},
+        {.code = move | BPF_K, .dst_reg = BPF_REG_0},
+        {.code = BPF_JMP | BPF_EXIT},
+    }};
     const int program =
-        bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, nullptr, "GPL", nothing.data(), nothing.size(), nullptr);
+        bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, nullptr, "GPL", reading.data(), reading.size(), nullptr);
     if (program < 0) return std::strerror(-program);
     close(program);
     return {};
@@ -84,7 +93,8 @@ KernelFacts look_at_kernel() {
     facts.may_trace = has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON));
     facts.first_pid_namespace = in_first_pid_namespace();
     if (facts.may_trace) facts.bpf_refused = why_bpf_is_refused();
-    if (has(CAP_NET_ADMIN)) facts.process_connector = Connector::open(one_page).has_value();
+    if (has(CAP_NET_ADMIN) && facts.first_pid_namespace)
+        facts.process_connector = Connector::open(one_page).has_value();
     add_types(facts);
     return facts;
 }
