@@ -11,6 +11,12 @@ template <typename... Handlers> struct Overloaded : Handlers... {
     using Handlers::operator()...;
 };
 
+// Where no key tells of a move, whoever may have moved is looked up.
+bool cgroups_known(const ProcessTable::Entry* known, const Process& told) {
+    return known != nullptr && known->process.cgroups && told.cgroup_key != 0
+           && known->process.cgroup_key == told.cgroup_key;
+}
+
 } // namespace
 
 Needs Engine::needs_of(const Event& event) const {
@@ -33,9 +39,7 @@ Needs Engine::needs_of(const Event& event) const {
                 const auto* known = state_->desk.table.find(execed.process.id);
                 needs.exe = needs.exe && !execed.process.exe;
                 needs.args = needs.args && !execed.process.args;
-                needs.cgroups = needs.cgroups
-                                && (known == nullptr || !known->process.cgroups
-                                    || known->process.cgroup_key != execed.process.cgroup_key);
+                needs.cgroups = needs.cgroups && !cgroups_known(known, execed.process);
                 return needs;
             },
             [&](const Changed& changed) {
@@ -45,8 +49,7 @@ Needs Engine::needs_of(const Event& event) const {
                 needs.name = needs.name && (!known->process.name || known->process.comm != changed.process.comm);
                 needs.exe = needs.exe && !known->process.exe;
                 needs.args = needs.args && !known->process.args;
-                needs.cgroups = needs.cgroups
-                                && (!known->process.cgroups || known->process.cgroup_key != changed.process.cgroup_key);
+                needs.cgroups = needs.cgroups && !cgroups_known(known, changed.process);
                 return needs;
             },
             [&](const SnapshotTask& task) {
@@ -57,9 +60,7 @@ Needs Engine::needs_of(const Event& event) const {
                 // and so does what a kernel worker works on.
                 const bool exe_known = known != nullptr && known->process.exe && state_->trusted && state_->events_told;
                 needs.exe = needs.exe && !exe_known;
-                needs.cgroups = needs.cgroups
-                                && (known == nullptr || !known->process.cgroups || task.process.cgroup_key == 0
-                                    || known->process.cgroup_key != task.process.cgroup_key);
+                needs.cgroups = needs.cgroups && !cgroups_known(known, task.process);
                 return needs;
             },
             [](const auto&) { return Needs{}; },

@@ -92,7 +92,7 @@ TEST_CASE("an exec is seen by the next comparison, with the new program's path")
     CHECK(story.count("scanner") == 1);
 }
 
-TEST_CASE("cgroups of a process without a key are read at each comparison") {
+TEST_CASE("cgroups of a process without a key are read at each comparison, exec and rename") {
     auto by_cgroup = rule("scanner", "scand");
     by_cgroup.match.cgroup = "/mail";
     Story story({by_cgroup});
@@ -104,6 +104,8 @@ TEST_CASE("cgroups of a process without a key are read at each comparison") {
     REQUIRE(story.count("scanner") == 1);
 
     CHECK(story.engine.needs_of(SnapshotTask{.process = process}).cgroups);
+    CHECK(story.engine.needs_of(Execed{.process = process}).cgroups); // forked before it was moved to its unit's
+    CHECK(story.engine.needs_of(Changed{.process = process}).cgroups);
     process.cgroup_key = 7;
     CHECK(story.engine.needs_of(SnapshotTask{.process = process}).cgroups);
 
