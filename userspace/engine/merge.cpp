@@ -37,8 +37,10 @@ void Engine::State::on(const SnapshotTask& event, Turn& turn) {
     if (!desk.table.admits(event.process.id)) return;
     auto* known = desk.table.find(event.process.id);
     if (event.zombie) return; // its exit was told, or lost: then it is unseen, and goes at the end
-    if (event.dying) {        // its exit is about to be told
-        if (known != nullptr) desk.table.mark_seen(*known);
+    // Its exit is about to be told; or else, for one that a dead disk holds back while its files are closed, not before
+    // that disk is mended: where the end itself is no event, who is found dying a second time is gone.
+    if (event.dying) {
+        if (known != nullptr && !std::exchange(known->dying, true)) desk.table.mark_seen(*known);
         return;
     }
     if (known == nullptr) ++found;

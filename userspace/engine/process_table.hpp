@@ -21,6 +21,7 @@ public:
         std::vector<Watch*> watches;  // that count it, in no order
         std::uint64_t generation = 0; // of the last snapshot that saw it, or that was under way when it came
         bool embryo = false;          // runs in its parent's memory until it execs: nobody's copy yet
+        bool dying = false;           // a snapshot saw that its end has begun, which no event has told yet
     };
 
     [[nodiscard]] Entry* find(const Identity& id);

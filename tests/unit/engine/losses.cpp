@@ -161,6 +161,19 @@ TEST_CASE("who is dying is awaited, who is a zombie is gone") {
         story.end_snapshot();
         CHECK(story.count("scanner") == 0);
     }
+    SUBCASE("its end has begun, and goes on until the next comparison") {
+        story.read(story.scanner, true, false);
+        story.end_snapshot();
+        CHECK(story.count("scanner") == 1);
+        story.begin_snapshot();
+        story.read(story.scanner, true, false);
+        story.end_snapshot();
+        CHECK(story.count("scanner") == 0);
+        CHECK_FALSE(story.told(Happening::exit)[0].cause->known);
+        story.exit(story.scanner, 3); // told at last
+        CHECK(story.told(Happening::exit).size() == 1);
+        CHECK(story.commands("scanner: restart").size() == 1);
+    }
     SUBCASE("somebody dying who was never seen alive") {
         story.read(story.scanner);
         story.tell(SnapshotTask{.process = {.id = {.pid = 9, .start_ns = 9}, .comm = "scand"}, .dying = true});
