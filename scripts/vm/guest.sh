@@ -95,8 +95,12 @@ put_modules() { # ROOT KERNEL MODULE…
             *.zst) zstd -qdc "$file" ;;
             *) cat "$file" ;;
             esac >"$root/modules/$at-$(basename "${file%.ko*}").ko"
-        done < <(modprobe -d "$folder" -S "$version" --show-depends "$module" | grep '^insmod ')
+        done < <(/sbin/modprobe -d "$folder" -S "$version" --show-depends "$module" | grep '^insmod ')
     done
+    ((at > 100 || $# == 0)) || {
+        echo "no modules for $version: $*" >&2
+        return 1
+    }
 }
 
 # For whatever is not there yet.

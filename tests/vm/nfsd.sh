@@ -16,6 +16,11 @@ check() { # WHAT COMMAND…
     fi
 }
 
+broken() { # REASON: nothing after it can be told
+    echo "FAILED: $1"
+    failed=$((failed + 1))
+    finish
+}
 finish() { # [REASON]
     [ -z "${1-}" ] || {
         echo "SKIPPED $1"
@@ -79,7 +84,7 @@ truncate -s 32M /root/disk
 mkfs.ext4 -q -F /root/disk
 mount -t nfsd nfsd /proc/fs/nfsd
 mount -o loop /root/disk /export || finish 'no file system on a loop device'
-$server 8 || finish 'the kernel starts no NFS server'
+$server 8 || broken 'the kernel starts no NFS server'
 echo Y >/proc/fs/nfsd/v4_end_grace 2>/dev/null # 7.2 refuses, and has a grace period of 10 s
 rpc.mountd -N 3
 exportfs -o rw,no_root_squash,fsid=0,insecure,no_subtree_check 127.0.0.1:/export
@@ -101,7 +106,7 @@ restart.settle = "1s"
 restart.delay = "100ms"
 restart.attempts = 100
 END
-ask check || finish 'the configuration is refused'
+ask check || broken 'the configuration is refused'
 mkfifo /run/events
 nezuban run -c "$config" >/run/daemon.log 2>&1 &
 daemon=$!
@@ -130,7 +135,7 @@ else
     skipped=$((skipped + 1))
 fi
 
-mount.nfs4 127.0.0.1:/ /mnt -o vers=4.2,soft,timeo=600 || finish 'the server could not be mounted'
+mount.nfs4 127.0.0.1:/ /mnt -o vers=4.2,soft,timeo=600 || broken 'the server could not be mounted'
 echo before >/mnt/file
 echo hung >/run/why # the command, which would wait for what hangs, does nothing
 fsfreeze --freeze /export
