@@ -61,6 +61,13 @@ private:
     Result<void> turn();
     void observe();
     void catch_up();
+    // Nothing tells of life and death but comparisons.
+    [[nodiscard]] bool polls() const {
+        return parts_.observer.descriptor() < 0;
+    }
+    [[nodiscard]] bool may_look_up() const;
+    void take_ended_children();
+    void advance_engine();
     [[nodiscard]] Time next_deadline() const;
     void on_signals();
     void on_timers(Time now);
@@ -121,6 +128,8 @@ private:
     Time turned_;       // the last turn of the loop
     Time now_;          // never goes back, whatever the stamps of two processors say
     Time compare_at_{}; // the next regular comparison with the kernel's list
+    Time look_up_at_{}; // when polling: the next one for a deadline, or the end of a command
+    bool child_ended_ = false;
     std::optional<HealthPage> health_;
     Watchdog watchdog_;
     std::string quit_why_; // an escalation's
