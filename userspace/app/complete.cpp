@@ -3,7 +3,9 @@
 #include "app/examiner.hpp"
 #include "io/clock.hpp"
 #include "io/examine.hpp"
+#include "io/proc_thread.hpp"
 #include "io/procfs.hpp"
+#include "io/syscall_names.hpp"
 #include "io/syscall_shape.hpp"
 #include "io/threads.hpp"
 #include "rules/lock_layout.hpp"
@@ -87,8 +89,11 @@ void look_at_stacks(std::span<const Question> questions, StackDevices& devices) 
     devices.look(threads);
 }
 
-void examine_process(std::span<const Question> questions, Owners& owners, StackDevices& devices, KernelStacks& stacks,
+void examine_process(std::span<Question> questions, Owners& owners, StackDevices& devices, KernelStacks& stacks,
                      const Examination& to) {
+    for (auto& question : questions) {
+        if (question.thread.to_read != ToRead::nothing) read_rest(question.thread);
+    }
     const auto memory = lock_memory(questions);
     std::map<int, std::string> objects;
     for (std::size_t i = 0; i < questions.size(); ++i) {
@@ -106,11 +111,13 @@ void examine_process(std::span<const Question> questions, Owners& owners, StackD
             answer.device = devices.of(thread);
         // What it works on is told by its name, too, and changes with each wait.
         if (thread.kernel_thread) answer.comm = read_name(thread.thread.tid).value_or("");
-        if (KernelStacks::nameless(thread.kernel_stack)) {
+        const bool read = thread.to_read != ToRead::nothing;
+        if (read) answer.syscall = thread.syscall;
+        if (read || KernelStacks::nameless(thread.kernel_stack)) {
             answer.kernel_stack = thread.kernel_stack;
             stacks.name(answer.kernel_stack);
         }
-        if (answer.lock || !answer.object.empty() || !answer.device.empty() || !answer.comm.empty()
+        if (answer.syscall || answer.lock || !answer.object.empty() || !answer.device.empty() || !answer.comm.empty()
             || !answer.kernel_stack.empty())
             to.found(std::move(answer));
     }
@@ -119,6 +126,7 @@ void examine_process(std::span<const Question> questions, Owners& owners, StackD
 } // namespace
 
 bool worth_a_look(const ThreadWait& thread) {
+    if (thread.to_read != ToRead::nothing) return true;
     if (StackDevices::worth_a_look(thread) || KernelStacks::nameless(thread.kernel_stack)) return true;
     if (thread.kernel_thread || !thread.syscall) return false;
     return lock_bytes_of(thread) || descriptor_of(*thread.syscall);
@@ -131,8 +139,20 @@ void put_answer(Answer answer, WaitScan& scan) {
     thread.object = std::move(answer.object);
     thread.device = std::move(answer.device);
     if (!answer.kernel_stack.empty()) thread.kernel_stack = std::move(answer.kernel_stack);
+    if (answer.syscall) {
+        thread.syscall = std::move(answer.syscall);
+        thread.syscall->name = syscall_name(thread.syscall->number, thread.syscall->compat);
+        thread.entered_by_syscall = true;
+    }
     // It begins with what the kernel told; if not, it is somebody else's by now.
     if (answer.comm.starts_with(thread.comm)) thread.comm = std::move(answer.comm);
+}
+
+// Whose call was not read (in time) stays: nothing is known against it.
+void drop_lockless(WaitScan& scan) {
+    std::erase_if(scan.threads, [](const ThreadWait& wait) {
+        return wait.to_read == ToRead::if_lock && wait.syscall && !may_wait_for_lock(*wait.syscall);
+    });
 }
 
 void examine(std::vector<Question> questions, const Examination& to) {
@@ -146,7 +166,7 @@ void examine(std::vector<Question> questions, const Examination& to) {
     KernelStacks own_stacks;
     auto& stacks = to.stacks == nullptr ? own_stacks : *to.stacks;
     look_at_stacks(questions, devices);
-    for (std::span<const Question> rest(questions); !rest.empty();) {
+    for (std::span<Question> rest(questions); !rest.empty();) {
         const auto pid = process(rest.front());
         const auto end = std::ranges::find_if(rest, [&](const Question& question) { return process(question) != pid; });
         const auto count = static_cast<std::size_t>(end - rest.begin());
@@ -169,6 +189,7 @@ void complete_blocking(WaitScan& scan, const std::vector<std::string>& beat_file
         if (worth_a_look(scan.threads[i])) questions.push_back({.index = i, .thread = scan.threads[i]});
     examine(std::move(questions),
             {.before = [](std::uint32_t) {}, .found = [&](Answer answer) { put_answer(std::move(answer), scan); }});
+    drop_lockless(scan);
     for (const auto& path : beat_files)
         scan.beats.push_back(look_at_beat(path));
 }

@@ -27,12 +27,14 @@ struct QuestionRecord {
     std::uint32_t pid;
     std::uint32_t tid;
     std::uint32_t in_namespace;
-    std::uint32_t flags; // question_flags
-    std::uint32_t reserved;
+    std::uint32_t flags;   // thread_flags
+    std::uint32_t to_read; // ToRead
 };
-enum question_flags : std::uint32_t { in_call = 1, compat_call = 2, in_d = 4, of_kernel = 8 };
+enum thread_flags : std::uint32_t { in_call = 1, compat_call = 2, in_d = 4, of_kernel = 8 };
 struct AnswerRecord {
     std::uint64_t address;
+    std::int64_t syscall;
+    std::array<std::uint64_t, 6> args;
     std::uint32_t index;
     std::uint32_t locked;
     std::uint32_t kind;
@@ -40,7 +42,7 @@ struct AnswerRecord {
     std::uint32_t owner_tid;
     std::uint32_t owner_pid;
     std::uint32_t readers;
-    std::uint32_t reserved;
+    std::uint32_t flags; // thread_flags
 };
 struct FileRecord {
     std::int64_t touched;
@@ -79,11 +81,19 @@ std::vector<std::string> frames_of(std::string_view text) {
     return frames;
 }
 
+std::uint32_t flags_of(const std::optional<Syscall>& syscall) {
+    return (syscall ? in_call : 0U) | (syscall && syscall->compat ? compat_call : 0U);
+}
+template <typename Record> std::optional<Syscall> syscall_in(const Record& record) {
+    if ((record.flags & in_call) == 0) return std::nullopt;
+    return Syscall{
+        .number = record.syscall, .args = record.args, .compat = (record.flags & compat_call) != 0, .name = {}};
+}
+
 void write(std::string& bytes, const Question& question) {
     const auto& thread = question.thread;
     const auto syscall = thread.syscall.value_or(Syscall{});
-    const std::uint32_t flags = (thread.syscall ? in_call : 0U) | (syscall.compat ? compat_call : 0U)
-                                | (StackDevices::worth_a_look(thread) ? in_d : 0U)
+    const std::uint32_t flags = flags_of(thread.syscall) | (StackDevices::worth_a_look(thread) ? in_d : 0U)
                                 | (thread.kernel_thread ? of_kernel : 0U);
     append(bytes, QuestionRecord{.pid_namespace = thread.pid_namespace,
                                  .syscall = syscall.number,
@@ -96,7 +106,7 @@ void write(std::string& bytes, const Question& question) {
                                  .tid = thread.thread.tid,
                                  .in_namespace = thread.in_namespace,
                                  .flags = flags,
-                                 .reserved = 0});
+                                 .to_read = static_cast<std::uint32_t>(thread.to_read)});
     if (KernelStacks::nameless(thread.kernel_stack)) bytes += lines_of(thread.kernel_stack);
 }
 void write(std::string& bytes, const BeatFile& file) {
@@ -105,7 +115,10 @@ void write(std::string& bytes, const BeatFile& file) {
 }
 void write(std::string& bytes, const Answer& answer) {
     const auto lock = answer.lock.value_or(LockWait{});
+    const auto syscall = answer.syscall.value_or(Syscall{});
     append(bytes, AnswerRecord{.address = lock.address,
+                               .syscall = syscall.number,
+                               .args = syscall.args,
                                .index = answer.index,
                                .locked = answer.lock ? 1U : 0U,
                                .kind = static_cast<std::uint32_t>(lock.kind),
@@ -113,7 +126,7 @@ void write(std::string& bytes, const Answer& answer) {
                                .owner_tid = lock.owner_tid,
                                .owner_pid = lock.owner_pid,
                                .readers = lock.readers,
-                               .reserved = 0});
+                               .flags = flags_of(answer.syscall)});
     const auto stack = lines_of(answer.kernel_stack);
     for (const auto* text : {&answer.object, &answer.device, &answer.comm, &stack}) {
         bytes += text->substr(0, text->find('\0'));
@@ -131,7 +144,7 @@ void write(std::string& /*bytes*/, const Done& /*done*/) {}
 
 std::optional<Part> read_question(std::string_view bytes) {
     const auto record = take<QuestionRecord>(bytes);
-    if (!record) return std::nullopt;
+    if (!record || record->to_read > static_cast<std::uint32_t>(ToRead::call_and_stack)) return std::nullopt;
     Question question{.index = record->index, .thread = {}};
     question.thread.process.pid = record->pid;
     question.thread.thread.tid = record->tid;
@@ -143,15 +156,20 @@ std::optional<Part> read_question(std::string_view bytes) {
     question.thread.kernel_stack = frames_of(bytes);
     question.thread.kernel_thread = (record->flags & of_kernel) != 0;
     question.thread.state = (record->flags & in_d) != 0 ? ThreadState::uninterruptible : ThreadState::sleeping;
-    if ((record->flags & in_call) != 0)
-        question.thread.syscall = Syscall{
-            .number = record->syscall, .args = record->args, .compat = (record->flags & compat_call) != 0, .name = {}};
+    question.thread.to_read = static_cast<ToRead>(record->to_read);
+    question.thread.syscall = syscall_in(*record);
     return question;
 }
 std::optional<Part> read_answer(std::string_view bytes) {
     const auto record = take<AnswerRecord>(bytes);
     if (!record || record->kind > static_cast<std::uint32_t>(LockKind::join)) return std::nullopt;
-    Answer answer{.index = record->index, .lock = {}, .object = {}, .device = {}, .comm = {}, .kernel_stack = {}};
+    Answer answer{.index = record->index,
+                  .lock = {},
+                  .object = {},
+                  .device = {},
+                  .comm = {},
+                  .kernel_stack = {},
+                  .syscall = syscall_in(*record)};
     std::string stack;
     for (auto* text : {&answer.object, &answer.device, &answer.comm, &stack}) {
         const auto end = bytes.find('\0');

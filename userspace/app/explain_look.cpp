@@ -48,7 +48,6 @@ void add_hidden(const std::vector<std::uint32_t>& pids, WaitScan& scan, std::set
     for (const auto pid : pids) {
         if (told.contains(pid)) continue;
         for (auto& wait : read_threads(pid)) {
-            name_syscall(wait);
             scan.threads.push_back(std::move(wait));
             hidden.insert(pid);
         }
@@ -114,6 +113,7 @@ void take_answers(Errand& examiner, Time deadline, WaitScan& scan, std::set<std:
         auto* answer = std::get_if<Answer>(&message->part);
         if (answer != nullptr) put_answer(std::move(*answer), scan);
     }
+    drop_lockless(scan);
     if (!brought.whole && at != 0) unreadable.insert(at);
 }
 

@@ -1,5 +1,6 @@
 #include "app/wait_observer.hpp"
 
+#include "app/complete.hpp"
 #include "io/clock.hpp"
 #include "io/syscall_names.hpp"
 
@@ -16,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t stalls_at_once = 256;
+constexpr const char* uncounted = "system calls of who seems to spin are not counted: only its system time tells";
 // No scan takes so long at real-time priority, and the examiner has a second: we did not run, and perhaps nobody did.
 constexpr Duration longest_scan = 5s;
 
@@ -33,13 +35,13 @@ WaitObserver::WaitObserver(Loop& loop, Spawner& spawner, const Features& feature
         missing_.emplace_back("hang.unserved is not looked for, and hang.silent is not watched: both need BPF");
         missing_.emplace_back("since when a thread waits is known from the second look on; whether SIGKILL can end a "
                               "wait in D is not known");
+        missing_.emplace_back(uncounted);
         return;
     }
     if (waits_) std::ranges::copy(waits_->sockets()->missing(), std::back_inserter(missing_));
     if (auto stalls = Stalls::attach(features)) {
         stalls_ = std::move(*stalls);
-        if (!features.system_calls)
-            missing_.emplace_back("system calls of who seems to spin are not counted: only its system time tells");
+        if (!features.system_calls) missing_.emplace_back(uncounted);
         if (auto watched = loop_.watch(stalls_->descriptor(), ready::in, [this](std::uint32_t) { on_stalls(); });
             !watched)
             missing_.push_back("the end of a stall is seen by the next scan only: " + watched.error().text);
@@ -151,6 +153,7 @@ void WaitObserver::take_counts() {
 
 void WaitObserver::finish(WaitScan scan) {
     phase_ = Phase::idle;
+    drop_lockless(scan);
     const auto now = monotonic_now();
     if (now - scan.began > longest_scan)
         scan.paused = std::pair(scan.paused ? std::min(scan.paused->first, scan.began) : scan.began, now);

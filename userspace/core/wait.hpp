@@ -98,6 +98,14 @@ struct StackDevice {
     friend bool operator==(const StackDevice&, const StackDevice&) = default;
 };
 
+// What of a thread is left to be read by who may block; /proc asks for a lock that a dead disk may hold for ever.
+enum class ToRead : std::uint8_t {
+    nothing,
+    if_lock, // its system call; unless it may wait for a lock there, the thread is told to nobody
+    call,
+    call_and_stack,
+};
+
 struct ThreadWait {
     Identity process;
     ThreadId thread;
@@ -122,6 +130,7 @@ struct ThreadWait {
     std::uint32_t tracer_pid = 0;
     std::string tracer_comm;
     std::vector<std::string> kernel_stack; // innermost first, "futex_wait+0x7a"; empty: not asked for, or none
+    ToRead to_read = ToRead::nothing;
     // Found out afterwards, where it could be:
     std::string device; // of a thread in D: "loop0 (7:0), ext4 on /export"
     std::optional<LockWait> lock;

@@ -52,15 +52,15 @@ Result<std::optional<std::string_view>> ProcFolder::read(const char* name) {
         return fail_errno(std::string("opening a task's ") + name);
     }
     std::size_t size = 0;
-    while (size < text_.size()) {
-        const auto got = ::read(file.get(), text_.data() + size, text_.size() - size);
+    while (size < text_->size()) {
+        const auto got = ::read(file.get(), text_->data() + size, text_->size() - size);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && gone(errno)) return std::nullopt;
         if (got < 0) return fail_errno(std::string("reading a task's ") + name);
         if (got == 0) break;
         size += static_cast<std::size_t>(got);
     }
-    return std::string_view(text_.data(), size);
+    return std::string_view(text_->data(), size);
 }
 
 std::uint64_t ProcFolder::inode(const char* name) const {

@@ -23,7 +23,7 @@ public:
     static Result<std::optional<ProcFolder>> of_process(std::uint32_t pid);
     static Result<std::optional<ProcFolder>> tasks_of(std::uint32_t pid); // /proc/PID/task
 
-    // A file's first 4 KiB, until the next call. Absent: it is gone meanwhile.
+    // A file's first 16 KiB (a status with 1,400 groups), until the next call. Absent: it is gone meanwhile.
     [[nodiscard]] Result<std::optional<std::string_view>> read(const char* name);
     // Of what a link in it leads to; 0: it can't be followed.
     [[nodiscard]] std::uint64_t inode(const char* name) const;
@@ -31,9 +31,9 @@ public:
 private:
     explicit ProcFolder(Fd folder) : folder_(std::move(folder)) {}
 
-    static constexpr std::size_t piece = 4096;
+    using Text = std::array<char, 16'384>;
     Fd folder_;
-    std::array<char, piece> text_{};
+    std::unique_ptr<Text> text_ = std::make_unique_for_overwrite<Text>();
 };
 
 // The numbers that a folder of /proc lists: processes of /proc, threads of /proc/PID/task.

@@ -105,10 +105,13 @@ void ProcThread::add_stat(const ProcStat& stat, ThreadWait& wait) const {
     wait.system = duration_of_ticks(stat.system_ticks);
 }
 
-void ProcThread::add_status(ThreadWait& wait) {
+bool ProcThread::add_status(ThreadWait& wait) {
     const auto status = text("status");
-    wait.voluntary_switches = number_in(value_of(status, "\nvoluntary_ctxt_switches:"));
-    wait.forced_switches = number_in(value_of(status, "\nnonvoluntary_ctxt_switches:"));
+    const auto voluntary = value_of(status, "\nvoluntary_ctxt_switches:");
+    const auto forced = value_of(status, "\nnonvoluntary_ctxt_switches:");
+    const bool counted = !voluntary.empty() && !forced.empty(); // the last lines, behind all of its groups
+    wait.voluntary_switches = number_in(voluntary);
+    wait.forced_switches = number_in(forced);
     wait.tracer_pid = static_cast<std::uint32_t>(number_in(value_of(status, "\nTracerPid:")));
     // One number for each namespace, from that of /proc to its own.
     const auto numbers = value_of(status, "\nNSpid:");
@@ -117,11 +120,12 @@ void ProcThread::add_status(ThreadWait& wait) {
         wait.in_namespace = static_cast<std::uint32_t>(number_in(numbers.substr(inner + 1)));
     wait.pid_namespace =
         inner == std::string_view::npos ? own_pid_namespace() : tasks_.inode(path_of(tid_, "ns/pid").data());
-    if (wait.tracer_pid == 0) return;
+    if (wait.tracer_pid == 0) return counted;
     auto tracer = ProcFolder::of_process(wait.tracer_pid);
-    if (!tracer || !*tracer) return;
+    if (!tracer || !*tracer) return counted;
     if (const auto name = (*tracer)->read("comm"); name && *name)
         wait.tracer_comm = (*name)->substr(0, (*name)->find('\n'));
+    return counted;
 }
 
 void ProcThread::add_syscall(ThreadWait& wait) {
@@ -133,20 +137,19 @@ void ProcThread::add_stack(ThreadWait& wait) {
     wait.kernel_stack = parse_stack(text("stack"));
 }
 
-// In D by cgroup v1 or a suspend, in S by cgroup v2.
-void ProcThread::add_frozen(ThreadWait& wait) {
+std::string ProcThread::wchan() {
     const auto where = text("wchan");
-    // Nobody says where it waits: then it may be frozen, and is no hang.
-    wait.frozen = (wait.state == ThreadState::uninterruptible && (where.empty() || where == "0"))
-                  || where.find("refrigerator") != std::string_view::npos
-                  || where.find("freezer_trap") != std::string_view::npos;
+    return where == "0" ? std::string() : std::string(where);
 }
 
-std::optional<std::uint64_t> ProcThread::reads_and_writes() {
-    const auto io = text("io");
-    const auto reads = value_of(io, "\nsyscr:");
-    if (reads.empty()) return std::nullopt;
-    return number_in(reads) + number_in(value_of(io, "\nsyscw:"));
+void read_rest(ThreadWait& wait) {
+    auto folder = ProcFolder::tasks_of(wait.process.pid);
+    if (!folder || !*folder) return;
+    ProcThread thread(**folder, wait.thread.tid);
+    const auto stat = thread.stat();
+    if (!stat || !*stat || start_ns(**stat) != wait.thread.start_ns) return;
+    thread.add_syscall(wait);
+    if (wait.to_read == ToRead::call_and_stack) thread.add_stack(wait);
 }
 
 } // namespace nezuban

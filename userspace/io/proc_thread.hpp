@@ -1,5 +1,7 @@
-// One thread as /proc shows it, a file at a time: each costs, and few threads are worth more than the first. None of
-// them takes the lock of a process' memory, which a dead disk may hold for ever.
+// One thread as /proc shows it, a file at a time: each costs, and few threads are worth more than the first.
+//
+// Reading the system call or the stack takes a lock that the process holds while it executes a program; its files that
+// are closed by that may lie on a dead disk: then whoever reads waits for ever. All else takes no such lock.
 #pragma once
 
 #include "core/result.hpp"
@@ -9,7 +11,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace nezuban {
 
@@ -26,13 +30,13 @@ public:
 
     // Each fills in what it can: who may not read it, or comes too late, leaves it as it was.
     void add_stat(const ProcStat& stat, ThreadWait& wait) const;
-    void add_status(ThreadWait& wait); // switches, tracer, namespace
-    void add_syscall(ThreadWait& wait);
-    void add_stack(ThreadWait& wait);
-    void add_frozen(ThreadWait& wait);
+    // Tracer, namespace, and how often it has switched. False: it isn't known how often.
+    bool add_status(ThreadWait& wait);
+    void add_syscall(ThreadWait& wait); // may block
+    void add_stack(ThreadWait& wait);   // may block
 
-    // Reads and writes that it has made: of all system calls these alone are counted. Absent: they aren't.
-    [[nodiscard]] std::optional<std::uint64_t> reads_and_writes();
+    // The function of the kernel in which it waits. Empty: nobody says.
+    [[nodiscard]] std::string wchan();
 
 private:
     [[nodiscard]] std::string_view text(const char* file);
@@ -40,6 +44,9 @@ private:
     ProcFolder& tasks_;
     std::uint32_t tid_;
 };
+
+// Reads what is left to be read, if it is still the same thread. May block.
+void read_rest(ThreadWait& wait);
 
 // "202 0x7f... 0x80 ... sp pc" as in /proc/TID/syscall. Absent: it is in none, or running.
 [[nodiscard]] std::optional<Syscall> parse_syscall(std::string_view text);

@@ -17,10 +17,7 @@ std::vector<ThreadWait> read_threads(std::uint32_t pid) {
         ThreadWait wait{.process = {.pid = pid}};
         thread.add_stat(**stat, wait);
         thread.add_status(wait);
-        if (wait.state != ThreadState::running) {
-            thread.add_syscall(wait);
-            thread.add_stack(wait);
-        }
+        if (wait.state != ThreadState::running) wait.to_read = ToRead::call_and_stack;
         if (**tid == pid) process_start = wait.thread.start_ns;
         all.push_back(std::move(wait));
     }

@@ -1,6 +1,7 @@
 #include "io/proc_waits.hpp"
 
 #include "io/clock.hpp"
+#include "io/frozen.hpp"
 #include "io/proc_files.hpp"
 #include "io/proc_thread.hpp"
 
@@ -10,9 +11,6 @@
 #include <unordered_set>
 #include <utility>
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-
 namespace nezuban {
 
 namespace {
@@ -21,17 +19,10 @@ constexpr int files_a_slice = 120; // 8 µs each
 // When a disk is gone, thousands are in D in the same place.
 constexpr int stacks_a_pass = 256;
 
-// As bpf/waits.bpf.c has it: the condition variables and semaphores of glibc wait for a 0 to change, its locks never.
-bool may_wait_for_lock(const Syscall& call) {
-    constexpr unsigned long lock_pi2 = 13; // FUTEX_LOCK_PI2, of 5.14
-    if (call.compat || call.number != SYS_futex) return false;
-    switch (call.args[1] & static_cast<unsigned long>(FUTEX_CMD_MASK)) {
-    case FUTEX_WAIT:
-    case FUTEX_WAIT_BITSET: return static_cast<std::uint32_t>(call.args[2]) != 0;
-    case FUTEX_LOCK_PI:
-    case lock_pi2: return true;
-    default: return false;
-    }
+// Whatever the kernel's version: futex_wait_queue_me, futex_do_wait, rt_mutex_wait_proxy_lock. Where it isn't told, it
+// may be.
+bool may_be_futex(std::string_view where) {
+    return where.empty() || where.find("futex") != where.npos || where.find("rt_mutex") != where.npos;
 }
 
 bool by_itself(ThreadState state) {
@@ -45,7 +36,6 @@ struct Seen {
     ThreadState state = ThreadState::running;
     std::uint64_t switches = 0;
     Time since;
-    std::optional<std::uint64_t> reads_and_writes;
 };
 
 } // namespace
@@ -58,7 +48,8 @@ struct ProcWaits::State {
     Result<bool> next_process();
     Result<void> look_at(std::uint32_t tid, const Sink& sink);
     [[nodiscard]] bool wanted(const ThreadWait& wait) const;
-    void measure(ThreadWait& wait, std::optional<std::uint64_t> reads_and_writes);
+    [[nodiscard]] bool frozen(const ThreadWait& wait, std::string_view where);
+    void measure(ThreadWait& wait);
 
     ScanWish wish;
     std::unordered_set<std::uint32_t> processes_asked;
@@ -67,6 +58,7 @@ struct ProcWaits::State {
     ProcNumbers threads; // of the process that is looked at
     std::optional<ProcFolder> folder;
     Identity process;
+    std::optional<bool> frozen_cgroup;              // of that process; absent: not asked for yet
     int work = 0;                                   // files read in this slice
     int stacks = 0;                                 // read in this pass
     std::unordered_map<std::uint32_t, Seen> before; // by tid; in the last pass
@@ -127,6 +119,7 @@ Result<bool> ProcWaits::State::next_process() {
         if (!opened) return std::unexpected(opened.error());
         if (!*opened) continue;
         folder = std::move(*opened);
+        frozen_cgroup.reset();
         const auto leader = ProcThread(*folder, **pid).stat();
         ++work;
         if (!leader) return std::unexpected(leader.error());
@@ -160,43 +153,43 @@ Result<void> ProcWaits::State::look_at(std::uint32_t tid, const Sink& sink) {
     ThreadWait wait{.process = process};
     thread.add_stat(**stat, wait);
     if (!asked && (!wanted(wait) || (*stat)->ending())) return {};
-    const bool running = wait.state == ThreadState::running;
-    if (!running && !(*stat)->dead()) {
-        thread.add_syscall(wait);
+    const bool in_kernel = wait.state != ThreadState::running && !(*stat)->dead();
+    if (in_kernel) {
+        const auto where = thread.wchan();
         ++work;
-        if (!asked && !by_itself(wait.state) && !(wait.syscall && may_wait_for_lock(*wait.syscall))) return {};
-        thread.add_frozen(wait);
-        ++work;
+        if (!asked && !by_itself(wait.state) && !may_be_futex(where)) return {};
+        wait.frozen = frozen(wait, where);
     }
-    thread.add_status(wait);
-    work += 2;
-    measure(wait, running ? thread.reads_and_writes() : std::nullopt);
+    ++work;
+    if (!thread.add_status(wait) && !asked) return {};
+    measure(wait);
     const bool waits = wait.state == ThreadState::uninterruptible || wait.state == ThreadState::sleeping;
     if (!asked && waits && wait.off_cpu < wish.least) return {};
-    if (!running && (asked || (wait.state == ThreadState::uninterruptible && stacks < stacks_a_pass))) {
-        thread.add_stack(wait);
-        ++stacks;
-        ++work;
-    }
+    if (in_kernel) wait.to_read = asked || by_itself(wait.state) ? ToRead::call : ToRead::if_lock;
+    if (in_kernel && (asked || (wait.state == ThreadState::uninterruptible && stacks++ < stacks_a_pass)))
+        wait.to_read = ToRead::call_and_stack;
     sink(std::move(wait));
     return {};
 }
 
-// A thread that has run since has switched, or was found running.
-void ProcWaits::State::measure(ThreadWait& wait, std::optional<std::uint64_t> reads_and_writes) {
-    const auto at = monotonic_now();
-    Seen seen{.start_ns = wait.thread.start_ns,
-              .state = wait.state,
-              .switches = wait.switches(),
-              .since = at,
-              .reads_and_writes = reads_and_writes};
-    const auto known = before.find(wait.thread.tid);
-    if (known != before.end() && known->second.start_ns == seen.start_ns && known->second.state == seen.state) {
-        const auto& last = known->second;
-        if (last.switches == seen.switches) seen.since = last.since;
-        if (reads_and_writes && last.reads_and_writes)
-            wait.entered_by_syscall = *reads_and_writes != *last.reads_and_writes;
+bool ProcWaits::State::frozen(const ThreadWait& wait, std::string_view where) {
+    if (waits_frozen(wait.state, where)) return true;
+    if (wait.state != ThreadState::uninterruptible || wait.kernel_thread) return false;
+    if (!frozen_cgroup) {
+        frozen_cgroup = in_frozen_cgroup(process.pid);
+        work += 2;
     }
+    return *frozen_cgroup;
+}
+
+// A thread that has run since has switched, or was found running.
+void ProcWaits::State::measure(ThreadWait& wait) {
+    const auto at = monotonic_now();
+    Seen seen{.start_ns = wait.thread.start_ns, .state = wait.state, .switches = wait.switches(), .since = at};
+    const auto known = before.find(wait.thread.tid);
+    if (known != before.end() && known->second.start_ns == seen.start_ns && known->second.state == seen.state
+        && known->second.switches == seen.switches)
+        seen.since = known->second.since;
     if (wait.state != ThreadState::running) wait.off_cpu = at - seen.since;
     now[wait.thread.tid] = seen;
 }

@@ -1,5 +1,6 @@
 // The wait scan from /proc: who of all threads is stuck, or may be, slice by slice. As the one by BPF, but nothing says
-// since when a thread waits: it is known from the second scan on, that two looks saw it with the same switches.
+// since when a thread waits: it is known from the second scan on, that two looks saw it with the same switches. Never
+// blocks: what could is left to be read (ThreadWait::to_read).
 #pragma once
 
 #include "core/result.hpp"

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include <linux/futex.h>
 #include <sys/syscall.h>
 
 namespace nezuban {
@@ -34,6 +35,18 @@ std::optional<int> descriptor_of(const Syscall& syscall) {
     if (!second && std::ranges::find(on_first, syscall.number) == on_first.end()) return std::nullopt;
     const auto fd = static_cast<std::int32_t>(syscall.args.at(second ? 1 : 0));
     return fd >= 0 ? std::optional(fd) : std::nullopt;
+}
+
+bool may_wait_for_lock(const Syscall& syscall) {
+    constexpr unsigned long lock_pi2 = 13; // FUTEX_LOCK_PI2, of 5.14
+    if (syscall.compat || syscall.number != SYS_futex) return false;
+    switch (syscall.args[1] & static_cast<unsigned long>(FUTEX_CMD_MASK)) {
+    case FUTEX_WAIT:
+    case FUTEX_WAIT_BITSET: return static_cast<std::uint32_t>(syscall.args[2]) != 0;
+    case FUTEX_LOCK_PI:
+    case lock_pi2: return true;
+    default: return false;
+    }
 }
 
 } // namespace nezuban

@@ -3,6 +3,7 @@
 #include "rules/hang_rules.hpp"
 
 #include <algorithm>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -25,6 +26,11 @@ bool calls_the_kernel(const SeenThread& seen) {
     return system > cpu / 20 + 40ms;
 }
 
+// Only registers tell.
+std::string where(const ThreadWait& wait) {
+    return wait.user_address == 0 ? std::string() : fmt::format(", at {:#x}", wait.user_address);
+}
+
 } // namespace
 
 void find_spinning(const HangScene& scene, HangFindings& out) {
@@ -45,14 +51,15 @@ void find_spinning(const HangScene& scene, HangFindings& out) {
                              .tid = wait.thread.tid,
                              .thread_start_ns = wait.thread.start_ns,
                              .since = seen->uncalled_since,
-                             .reason = fmt::format("tid {} ({}) has burnt {} of CPU without a system call, at {:#x}",
-                                                   wait.thread.tid, wait.comm, tell(burnt), wait.user_address),
+                             .reason = fmt::format("tid {} ({}) has burnt {} of CPU without a system call{}",
+                                                   wait.thread.tid, wait.comm, tell(burnt), where(wait)),
                              .evidence = {{"tid", wait.thread.tid},
                                           {"comm", wait.comm},
                                           {"cpu_s", seconds_of(burnt)},
-                                          {"user_address", fmt::format("{:#x}", wait.user_address)},
                                           {"syscalls_counted", wait.syscalls.has_value()}},
                              .key = fmt::format("spinning {}", wait.thread.tid)});
+        if (wait.user_address != 0)
+            out.found.back().evidence.emplace_back("user_address", fmt::format("{:#x}", wait.user_address));
         add_waiting(scene, out.found.back());
     }
 }

@@ -3,6 +3,7 @@
 #include "app/examiner_wire.hpp"
 #include "app/left_out.hpp"
 #include "io/clock.hpp"
+#include "io/proc_thread.hpp"
 #include "io/process_state.hpp"
 #include "io/threads.hpp"
 #include "support/child.hpp"
@@ -12,10 +13,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -66,6 +70,21 @@ struct HeldMutex {
 ThreadWait reader_of(int fd) {
     ThreadWait wait = HeldMutex().waiter();
     wait.syscall = Syscall{.number = SYS_read, .args = {static_cast<std::uint64_t>(fd)}};
+    return wait;
+}
+
+// A thread of ours that really waits in that system call, as the scan leaves it.
+ThreadWait unread(std::uint32_t tid, std::int64_t number, ToRead what) {
+    auto folder = ProcFolder::tasks_of(static_cast<std::uint32_t>(::getpid())).value().value();
+    ProcThread thread(folder, tid);
+    ThreadWait wait;
+    wait.process = {.pid = static_cast<std::uint32_t>(::getpid())};
+    while (!wait.syscall || wait.syscall->number != number)
+        thread.add_syscall(wait);
+    thread.add_stat(thread.stat().value().value(), wait);
+    thread.add_status(wait);
+    wait.syscall.reset();
+    wait.to_read = what;
     return wait;
 }
 
@@ -212,6 +231,46 @@ TEST_CASE("what is found out in place is the same") {
     CHECK_FALSE(scan.threads[1].object.empty());
     REQUIRE(scan.beats.size() == 1);
     CHECK_FALSE(scan.beats[0].touched);
+}
+
+TEST_CASE("what the scan left to be read is read, and who waits for no lock is told to nobody then") {
+    // Given one who waits for a lock, one who waits for something else, and one who is gone, none of them read yet
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    std::atomic<std::uint32_t> reading = 0;
+    std::atomic<std::uint32_t> locking = 0;
+    std::mutex mutex;
+    std::unique_lock held(mutex);
+    std::thread reader([&] {
+        reading = static_cast<std::uint32_t>(::gettid());
+        char byte = 0;
+        (void)!::read(ends[0], &byte, 1);
+    });
+    std::thread locker([&] {
+        locking = static_cast<std::uint32_t>(::gettid());
+        const std::lock_guard lock(mutex);
+    });
+    while (reading == 0 || locking == 0)
+        std::this_thread::yield();
+
+    WaitScan scan;
+    scan.threads = {unread(locking, SYS_futex, ToRead::if_lock), unread(reading, SYS_read, ToRead::if_lock),
+                    unread(reading, SYS_read, ToRead::call), unread(reading, SYS_read, ToRead::if_lock)};
+    scan.threads[3].thread.start_ns += 1;
+    complete_blocking(scan, {});
+
+    REQUIRE(scan.threads.size() == 3);
+    CHECK(scan.threads[0].syscall->name == "futex");
+    REQUIRE(scan.threads[0].lock);
+    CHECK(scan.threads[0].lock->owner_tid == static_cast<std::uint32_t>(::getpid()));
+    CHECK(scan.threads[1].syscall->name == "read");
+    CHECK(scan.threads[1].object.starts_with("pipe:["));
+    CHECK_FALSE(scan.threads[2].syscall); // nothing is known against it
+    held.unlock();
+    locker.join();
+    ::close(ends[1]);
+    reader.join();
+    ::close(ends[0]);
 }
 
 TEST_CASE("a scan with nothing to be found out comes back without an examiner") {
@@ -427,6 +486,7 @@ TEST_CASE("what is asked and answered about a thread in D arrives as it was") {
     thread.voluntary_switches = 5;
     thread.forced_switches = 2;
     thread.off_cpu = 31s;
+    thread.to_read = ToRead::call_and_stack;
     const auto asked = ew::decode(std::string_view(ew::encode(1, question)).substr(4));
     REQUIRE(asked);
     const auto& got = std::get<Question>(asked->part).thread;
@@ -436,14 +496,22 @@ TEST_CASE("what is asked and answered about a thread in D arrives as it was") {
     CHECK(got.switches() == 7);
     CHECK(got.off_cpu == 31s);
     CHECK_FALSE(got.syscall);
+    CHECK(got.to_read == ToRead::call_and_stack);
 
-    const Answer answer{
-        .index = 3, .lock = {}, .object = "file", .device = "loop0 (7:0), ext4", .comm = "kworker/0:1+x"};
+    const Answer answer{.index = 3,
+                        .lock = {},
+                        .object = "file",
+                        .device = "loop0 (7:0), ext4",
+                        .comm = "kworker/0:1+x",
+                        .kernel_stack = {"io_schedule+0x46"},
+                        .syscall = Syscall{.number = 1, .args = {7, 8, 9, 0, 0, 1ULL << 63U}}};
     const auto told = ew::decode(std::string_view(ew::encode(1, answer)).substr(4));
     REQUIRE(told);
     CHECK(std::get<Answer>(told->part).object == "file");
     CHECK(std::get<Answer>(told->part).device == "loop0 (7:0), ext4");
     CHECK(std::get<Answer>(told->part).comm == "kworker/0:1+x");
+    CHECK(std::get<Answer>(told->part).kernel_stack == answer.kernel_stack);
+    CHECK(std::get<Answer>(told->part).syscall == answer.syscall);
 }
 
 TEST_CASE("what is no message is none, and no number is believed that can't be") {
@@ -455,7 +523,7 @@ TEST_CASE("what is no message is none, and no number is believed that can't be")
     }
     CHECK_FALSE(ew::decode(ew::encode(1, ew::Go{}).substr(4) + "x"));
     auto answer = ew::encode(1, Answer{.index = 0, .lock = LockWait{}, .object = {}});
-    answer[4 + 16 + 16] = 99; // a kind of lock that there isn't
+    answer[4 + 16 + 72] = 99; // a kind of lock that there isn't
     CHECK_FALSE(ew::decode(std::string_view(answer).substr(4)));
     CHECK(ew::Subject::unpacked(~0ULL).kind == ew::Subject::Kind::nothing);
     const auto subject =

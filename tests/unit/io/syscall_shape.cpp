@@ -1,6 +1,7 @@
 #include "io/syscall_shape.hpp"
 
 #include <doctest/doctest.h>
+#include <linux/futex.h>
 #include <sys/syscall.h>
 
 using namespace nezuban;
@@ -31,6 +32,21 @@ TEST_CASE("a call that works on no descriptor, or on one that can't be, has none
     CHECK_FALSE(descriptor(SYS_openat, {7, 0, 0, 0, 0, 0}));
     CHECK_FALSE(descriptor(SYS_read, {0xffffffffULL, 0, 0, 0, 0, 0}));
     CHECK_FALSE(descriptor(-1, {7, 0, 0, 0, 0, 0}));
+}
+
+TEST_CASE("a lock may be what a thread waits for whose futex isn't 0, or who asks the kernel for one") {
+    const auto may = [](std::uint64_t operation, std::uint64_t value, bool compat = false) {
+        return may_wait_for_lock(
+            {.number = SYS_futex, .args = {0x1000, operation | FUTEX_PRIVATE_FLAG, value, 0, 0, 0}, .compat = compat});
+    };
+    CHECK(may(FUTEX_WAIT, 2));
+    CHECK(may(FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 2));
+    CHECK(may(FUTEX_LOCK_PI, 0));
+    CHECK_FALSE(may(FUTEX_WAIT, 0)); // a condition variable
+    CHECK_FALSE(may(FUTEX_WAIT, 1ULL << 32U));
+    CHECK_FALSE(may(FUTEX_WAKE, 1));
+    CHECK_FALSE(may(FUTEX_WAIT, 2, true));
+    CHECK_FALSE(may_wait_for_lock({.number = SYS_read, .args = {1, 0, 2, 0, 0, 0}}));
 }
 
 TEST_CASE("the numbers of a 32-bit program mean other calls, so nothing is made of them") {
