@@ -95,6 +95,14 @@ public:
     [[nodiscard]] const std::vector<Event>& events() const {
         return events_;
     }
+    // That found the ring full.
+    [[nodiscard]] std::uint64_t lost_in_ring() const {
+        std::uint64_t lost = 0;
+        for (const auto& event : events_) {
+            if (const auto* losses = std::get_if<EventsLost>(&event)) lost += losses->total() - losses->skipped;
+        }
+        return lost;
+    }
     [[nodiscard]] Engine& engine() {
         return engine_;
     }
@@ -110,9 +118,28 @@ private:
         if (observer_.descriptor() < 0) { // where nothing tells, it is looked at again and again
             std::this_thread::sleep_for(std::chrono::milliseconds(2));
             observer_.compare();
-        } else if (!wait_readable(observer_.descriptor(), deadline)) {
-            throw std::runtime_error("the kernel told nothing more");
+        } else if (!wait_readable(observer_.descriptor(), std::min(deadline, Clock::now() + turn))
+                   && Clock::now() >= deadline) {
+            throw std::runtime_error("the kernel told nothing more; the rules count " + counts_by_look());
         }
+    }
+    // As events have told, then as the ring tells without having woken anybody, then as the list does.
+    std::string counts_by_look() {
+        std::string counts;
+        const auto add = [&] {
+            for (const auto& matches : engine_.matches())
+                counts += std::to_string(matches.size()) + " ";
+        };
+        add();
+        must(observer_.work(ends()));
+        counts += "then ";
+        add();
+        observer_.compare();
+        while (observer_.comparing())
+            must(observer_.work(ends()));
+        counts += "compared ";
+        add();
+        return counts + "lost " + std::to_string(engine_.view(now_).events_lost);
     }
     template <typename T> static T must(Result<T> result) {
         if (!result) throw std::runtime_error(result.error().text);
@@ -133,6 +160,9 @@ private:
                         if (!std::holds_alternative<SnapshotTask>(event)) events_.push_back(event);
                     }};
     }
+
+    // The daemon's loop turns as often, and finds then what the kernel has skipped.
+    static constexpr std::chrono::milliseconds turn{500};
 
     Observer observer_;
     Engine engine_;

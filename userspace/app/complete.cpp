@@ -3,6 +3,7 @@
 #include "app/examiner.hpp"
 #include "io/clock.hpp"
 #include "io/examine.hpp"
+#include "io/frozen.hpp"
 #include "io/proc_thread.hpp"
 #include "io/procfs.hpp"
 #include "io/syscall_names.hpp"
@@ -139,6 +140,8 @@ void put_answer(Answer answer, WaitScan& scan) {
     thread.object = std::move(answer.object);
     thread.device = std::move(answer.device);
     if (!answer.kernel_stack.empty()) thread.kernel_stack = std::move(answer.kernel_stack);
+    if (thread.to_read == ToRead::whether_frozen && !thread.kernel_stack.empty())
+        thread.frozen = std::ranges::any_of(thread.kernel_stack, waits_frozen);
     if (answer.syscall) {
         thread.syscall = std::move(answer.syscall);
         thread.syscall->name = syscall_name(thread.syscall->number, thread.syscall->compat);

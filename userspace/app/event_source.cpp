@@ -31,6 +31,11 @@ std::optional<EventsLost> EventSource::take_losses() {
     return std::nullopt;
 }
 
+std::uint64_t EventSource::take_skipped() {
+    auto* lifecycle = std::get_if<Lifecycle>(&source_);
+    return lifecycle == nullptr ? 0 : lifecycle->take_skipped();
+}
+
 std::optional<Sender> EventSource::stopper_of(const Identity& process) const {
     const auto* lifecycle = std::get_if<Lifecycle>(&source_);
     return lifecycle == nullptr ? std::nullopt : lifecycle->stopper_of(process);

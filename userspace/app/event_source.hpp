@@ -27,6 +27,8 @@ public:
     // At most `most`, oldest first. Returns how many there were; `most`: there may be more.
     std::size_t drain(std::size_t most, const std::function<void(Stamped)>& sink);
     [[nodiscard]] std::optional<EventsLost> take_losses();
+    // Likewise of what needs a closer look, for now and then; see Lifecycle.
+    [[nodiscard]] std::uint64_t take_skipped();
     // Absent: it was not seen, or goes on already.
     [[nodiscard]] std::optional<Sender> stopper_of(const Identity& process) const;
 

@@ -144,7 +144,7 @@ void write(std::string& /*bytes*/, const Done& /*done*/) {}
 
 std::optional<Part> read_question(std::string_view bytes) {
     const auto record = take<QuestionRecord>(bytes);
-    if (!record || record->to_read > static_cast<std::uint32_t>(ToRead::call_and_stack)) return std::nullopt;
+    if (!record || record->to_read > static_cast<std::uint32_t>(ToRead::whether_frozen)) return std::nullopt;
     Question question{.index = record->index, .thread = {}};
     question.thread.process.pid = record->pid;
     question.thread.thread.tid = record->tid;

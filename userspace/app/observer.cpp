@@ -16,6 +16,10 @@ constexpr std::size_t batch = 64;
 // list, and yet look as if it had been born while the list was read. So many batches are more than the ring can hold.
 constexpr std::size_t longest_wait = 1000;
 
+// What the kernel has skipped is asked of it: 10 µs, so not with each batch. The daemon's loop turns twice a second at
+// the least, whatever happens or doesn't.
+constexpr Duration between_skipped = std::chrono::milliseconds(100);
+
 } // namespace
 
 Result<Observer> Observer::attach(const Features& features, std::uint64_t ring_size) {
@@ -35,9 +39,22 @@ void Observer::tell(Event event, Time time, const Ends& ends) {
     ends.event(event, time);
 }
 
+// First of all: what comes after a loss must not be judged as if nothing were missing.
+void Observer::tell_losses(const Ends& ends) {
+    auto lost = source_.take_losses();
+    const auto now = monotonic_now();
+    if (now >= look_for_skipped_at_) {
+        look_for_skipped_at_ = now + between_skipped;
+        if (const auto skipped = source_.take_skipped(); skipped > 0) {
+            if (!lost) lost.emplace();
+            lost->skipped = skipped;
+        }
+    }
+    if (lost) ends.event(*lost, now);
+}
+
 Result<bool> Observer::work(const Ends& ends) {
-    // First of all: what comes after a loss must not be judged as if nothing were missing.
-    if (const auto lost = source_.take_losses()) ends.event(*lost, monotonic_now());
+    tell_losses(ends);
     const auto drained =
         source_.drain(batch, [&](Stamped stamped) { tell(std::move(stamped.event), stamped.time, ends); });
     backlog_ = drained == batch;

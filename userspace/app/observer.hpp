@@ -62,6 +62,7 @@ private:
 
     Observer(EventSource source, TaskList list) : source_(std::move(source)), list_(std::move(list)) {}
     void tell(Event event, Time time, const Ends& ends);
+    void tell_losses(const Ends& ends);
     void end_list(bool complete, const Ends& ends);
     Result<void> read_list(const Ends& ends);
 
@@ -72,6 +73,7 @@ private:
     bool wanted_ = false;
     bool backlog_ = false;
     std::size_t waited_ = 0; // batches, for an empty ring
+    Time look_for_skipped_at_{};
     Duration spent_{};
     Duration cost_{};
 };

@@ -63,9 +63,10 @@ struct SnapshotEnded {
 struct EventsLost {
     std::array<std::uint64_t, 4> by_kind{};
     std::uint64_t of_unknown_kind = 0; // of the process connector, which doesn't tell
+    std::uint64_t skipped = 0;         // runs of our programs that the kernel left out; these found no full ring
 
     [[nodiscard]] std::uint64_t total() const {
-        return by_kind[0] + by_kind[1] + by_kind[2] + by_kind[3] + of_unknown_kind;
+        return by_kind[0] + by_kind[1] + by_kind[2] + by_kind[3] + of_unknown_kind + skipped;
     }
 };
 

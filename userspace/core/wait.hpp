@@ -104,6 +104,7 @@ enum class ToRead : std::uint8_t {
     if_lock, // its system call; unless it may wait for a lock there, the thread is told to nobody
     call,
     call_and_stack,
+    whether_frozen, // both; the stack says whether it is
 };
 
 struct ThreadWait {

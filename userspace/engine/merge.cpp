@@ -106,6 +106,7 @@ void Engine::State::on(const EventsLost& event, Turn& turn) {
         losses_untold.by_kind[kind] += event.by_kind[kind];
     }
     losses_untold.of_unknown_kind += event.of_unknown_kind;
+    losses_untold.skipped += event.skipped;
     if (!losses_told_at || turn.now - *losses_told_at >= one_telling) tell_losses(turn);
     if (!in_snapshot) turn.out.emplace_back(Resync{"records were lost"});
 }
@@ -118,6 +119,12 @@ void Engine::State::tell_losses(Turn& turn) {
         return report(Happening::lost_events,
                       fmt::format("the process connector's buffer was full: {} messages lost", lost.of_unknown_kind),
                       turn);
+    if (lost.skipped > 0)
+        report(Happening::lost_events,
+               fmt::format("the kernel skipped {} runs of our programs: others of the same kind were interrupted",
+                           lost.skipped),
+               turn);
+    if (lost.total() == lost.skipped) return;
     report(Happening::lost_events,
            fmt::format("the ring was full: {} fork, {} exec, {} exit and {} change records lost", lost.by_kind[0],
                        lost.by_kind[1], lost.by_kind[2], lost.by_kind[3]),

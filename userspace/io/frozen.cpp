@@ -7,10 +7,8 @@
 
 namespace nezuban {
 
-bool waits_frozen(ThreadState state, std::string_view where) {
-    // Nobody says where it waits: then it may be frozen, and is no hang.
-    return (state == ThreadState::uninterruptible && where.empty()) || where.find("refrigerator") != where.npos
-           || where.find("freezer_trap") != where.npos;
+bool waits_frozen(std::string_view where) {
+    return where.find("refrigerator") != where.npos || where.find("freezer_trap") != where.npos;
 }
 
 std::string_view freezer_group(std::string_view cgroups) {

@@ -149,7 +149,7 @@ void read_rest(ThreadWait& wait) {
     const auto stat = thread.stat();
     if (!stat || !*stat || start_ns(**stat) != wait.thread.start_ns) return;
     thread.add_syscall(wait);
-    if (wait.to_read == ToRead::call_and_stack) thread.add_stack(wait);
+    if (wait.to_read >= ToRead::call_and_stack) thread.add_stack(wait);
 }
 
 } // namespace nezuban

@@ -48,7 +48,7 @@ struct ProcWaits::State {
     Result<bool> next_process();
     Result<void> look_at(std::uint32_t tid, const Sink& sink);
     [[nodiscard]] bool wanted(const ThreadWait& wait) const;
-    [[nodiscard]] bool frozen(const ThreadWait& wait, std::string_view where);
+    [[nodiscard]] bool in_frozen_group();
     void measure(ThreadWait& wait);
 
     ScanWish wish;
@@ -58,7 +58,7 @@ struct ProcWaits::State {
     ProcNumbers threads; // of the process that is looked at
     std::optional<ProcFolder> folder;
     Identity process;
-    std::optional<bool> frozen_cgroup;              // of that process; absent: not asked for yet
+    std::optional<bool> frozen_group;               // that process is in one; absent: not asked for yet
     int work = 0;                                   // files read in this slice
     int stacks = 0;                                 // read in this pass
     std::unordered_map<std::uint32_t, Seen> before; // by tid; in the last pass
@@ -119,7 +119,7 @@ Result<bool> ProcWaits::State::next_process() {
         if (!opened) return std::unexpected(opened.error());
         if (!*opened) continue;
         folder = std::move(*opened);
-        frozen_cgroup.reset();
+        frozen_group.reset();
         const auto leader = ProcThread(*folder, **pid).stat();
         ++work;
         if (!leader) return std::unexpected(leader.error());
@@ -154,32 +154,36 @@ Result<void> ProcWaits::State::look_at(std::uint32_t tid, const Sink& sink) {
     thread.add_stat(**stat, wait);
     if (!asked && (!wanted(wait) || (*stat)->ending())) return {};
     const bool in_kernel = wait.state != ThreadState::running && !(*stat)->dead();
+    const bool in_d = wait.state == ThreadState::uninterruptible;
+    bool unsaid = false; // where it waits: before 5.16 that of few functions is known
     if (in_kernel) {
         const auto where = thread.wchan();
         ++work;
         if (!asked && !by_itself(wait.state) && !may_be_futex(where)) return {};
-        wait.frozen = frozen(wait, where);
+        wait.frozen = waits_frozen(where) || (in_d && in_frozen_group());
+        unsaid = in_d && where.empty() && !wait.frozen;
     }
     ++work;
     if (!thread.add_status(wait) && !asked) return {};
     measure(wait);
-    const bool waits = wait.state == ThreadState::uninterruptible || wait.state == ThreadState::sleeping;
+    const bool waits = in_d || wait.state == ThreadState::sleeping;
     if (!asked && waits && wait.off_cpu < wish.least) return {};
     if (in_kernel) wait.to_read = asked || by_itself(wait.state) ? ToRead::call : ToRead::if_lock;
-    if (in_kernel && (asked || (wait.state == ThreadState::uninterruptible && stacks++ < stacks_a_pass)))
-        wait.to_read = ToRead::call_and_stack;
+    if (in_kernel && (asked || (in_d && stacks++ < stacks_a_pass))) wait.to_read = ToRead::call_and_stack;
+    if (unsaid) {
+        wait.frozen = true; // as long as its stack doesn't say otherwise, it is no hang
+        if (wait.to_read == ToRead::call_and_stack) wait.to_read = ToRead::whether_frozen;
+    }
     sink(std::move(wait));
     return {};
 }
 
-bool ProcWaits::State::frozen(const ThreadWait& wait, std::string_view where) {
-    if (waits_frozen(wait.state, where)) return true;
-    if (wait.state != ThreadState::uninterruptible || wait.kernel_thread) return false;
-    if (!frozen_cgroup) {
-        frozen_cgroup = in_frozen_cgroup(process.pid);
+bool ProcWaits::State::in_frozen_group() {
+    if (!frozen_group) {
+        frozen_group = in_frozen_cgroup(process.pid);
         work += 2;
     }
-    return *frozen_cgroup;
+    return *frozen_group;
 }
 
 // A thread that has run since has switched, or was found running.

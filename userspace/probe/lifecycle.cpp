@@ -62,6 +62,7 @@ struct Lifecycle::State {
     Programs programs;
     Owned<ring_buffer> ring;
     std::array<std::uint64_t, NZ_KINDS> lost_told{};
+    std::uint64_t skipped_told = 0;
 
     // Of the drain under way.
     const std::function<void(Stamped)>* sink = nullptr;
@@ -113,6 +114,15 @@ std::optional<EventsLost> Lifecycle::take_losses() {
     }
     if (lost.total() == 0) return std::nullopt;
     return lost;
+}
+
+std::uint64_t Lifecycle::take_skipped() {
+    std::uint64_t skipped = 0;
+    for (const auto& cost : costs_of(state_->programs.object)) {
+        // What these two would have told is who did it, not that it was done.
+        if (cost.name != "handle_signal" && !cost.name.starts_with("handle_oom")) skipped += cost.missed;
+    }
+    return skipped - std::exchange(state_->skipped_told, skipped);
 }
 
 std::optional<Sender> Lifecycle::stopper_of(const Identity& process) const {

@@ -43,6 +43,11 @@ public:
     // What was lost since the last call; absent: nothing. Reads memory that the kernel counts in: no system call.
     [[nodiscard]] std::optional<EventsLost> take_losses();
 
+    // Runs of the programs that the kernel left out since the last call, though something was to be told: where
+    // programs can be preempted (seen on 7.2), one that is begun while the same one waits on that processor is skipped.
+    // Takes 10 µs.
+    [[nodiscard]] std::uint64_t take_skipped();
+
     // Who sent the signal that stopped this process. Absent: nobody since this is attached, or it goes on already.
     [[nodiscard]] std::optional<Sender> stopper_of(const Identity& process) const;
 

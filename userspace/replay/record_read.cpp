@@ -63,7 +63,8 @@ std::optional<Time> fell(Fields& fields) {
 EventsLost lost(Fields& fields) {
     return {.by_kind = {fields.number<std::uint64_t>("fork", 0), fields.number<std::uint64_t>("exec", 0),
                         fields.number<std::uint64_t>("exit", 0), fields.number<std::uint64_t>("change", 0)},
-            .of_unknown_kind = fields.number<std::uint64_t>("unknown", 0)};
+            .of_unknown_kind = fields.number<std::uint64_t>("unknown", 0),
+            .skipped = fields.number<std::uint64_t>("skipped", 0)};
 }
 
 std::optional<Event> event_named(std::string_view name, Fields& fields) {

@@ -111,6 +111,7 @@ struct Writer {
         object["exit"] = event.by_kind[2];
         object["change"] = event.by_kind[3];
         if (event.of_unknown_kind > 0) object["unknown"] = event.of_unknown_kind;
+        if (event.skipped > 0) object["skipped"] = event.skipped;
         return true;
     }
     bool operator()(const WaitsSeen& event) const {

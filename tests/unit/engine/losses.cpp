@@ -32,6 +32,16 @@ TEST_CASE("a loss is told and counted, and a comparison asked for") {
     CHECK(story.engine.view(story.now).resyncs == 1);
 }
 
+TEST_CASE("what the kernel has skipped is a loss like any other, with a reason of its own") {
+    Watching story;
+    story.tell(EventsLost{.skipped = 3});
+    CHECK(story.engine.view(story.now).events_lost == 3);
+    REQUIRE(story.told(Happening::lost_events).size() == 1);
+    CHECK(story.told(Happening::lost_events)[0].reason
+          == "the kernel skipped 3 runs of our programs: others of the same kind were interrupted");
+    CHECK(story.all<Resync>().size() == 1);
+}
+
 TEST_CASE("too few for want of a record is no reason for anything") {
     Watching story;
     story.deaf = true;

@@ -4,12 +4,12 @@
 
 using namespace nezuban;
 
-TEST_CASE("who waits in the refrigerator is frozen, and in D also who waits nobody says where") {
-    CHECK(waits_frozen(ThreadState::uninterruptible, "__refrigerator"));
-    CHECK(waits_frozen(ThreadState::sleeping, "do_freezer_trap"));
-    CHECK(waits_frozen(ThreadState::uninterruptible, ""));
-    CHECK_FALSE(waits_frozen(ThreadState::sleeping, ""));
-    CHECK_FALSE(waits_frozen(ThreadState::uninterruptible, "io_schedule"));
+TEST_CASE("who waits in the refrigerator is frozen, as a place and as a frame of a stack") {
+    CHECK(waits_frozen("__refrigerator"));
+    CHECK(waits_frozen("__refrigerator+0x4e"));
+    CHECK(waits_frozen("do_freezer_trap"));
+    CHECK_FALSE(waits_frozen("io_schedule"));
+    CHECK_FALSE(waits_frozen(""));
 }
 
 TEST_CASE("the freezer's group is found among all groups of a process, whatever their names") {

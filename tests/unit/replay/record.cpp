@@ -107,6 +107,7 @@ TEST_CASE("every event of the kernel is read back as it was recorded") {
     CHECK_FALSE(read_as<SnapshotEnded>(SnapshotEnded{.complete = false}).complete);
     CHECK(read_as<EventsLost>(EventsLost{.by_kind = {1, 2, 3, 18'446'744'073'709'551'615ULL}}).by_kind[3]
           == 18'446'744'073'709'551'615ULL);
+    CHECK(read_as<EventsLost>(EventsLost{.of_unknown_kind = 5, .skipped = 6}).total() == 11);
 }
 
 TEST_CASE("what was not known is not known afterwards, and empty stays empty") {
