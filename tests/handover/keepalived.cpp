@@ -160,5 +160,45 @@ TEST_CASE("what a node becomes is told to nezuban, in the words of the mode") {
     CHECK(said("follow", "MASTER") == "resume scanner\nresume mail\nreset scanner\nreset mail\n");
     CHECK(said("follow", "BACKUP") == "pause scanner\npause mail\n");
     CHECK(said("follow", "STOP") == "pause scanner\npause mail\n");
+    // Why, before the pause could change it; and without the pause, what is stopped now would be started again.
+    CHECK(said("follow", "FAULT") == "health --style=keepalived scanner mail\npause scanner\npause mail\n");
     CHECK(run({source("scripts/keepalived/nezuban-notify"), "follow", "INSTANCE"}).exit_code == 2);
+}
+
+TEST_CASE("a node in FAULT starts nothing where only the MASTER does, and stays failed until somebody resets it") {
+    NEEDS_DAEMON();
+    // Given a node that has given its service up
+    const TempDir dir;
+    const auto name = fresh_name();
+    auto service = start_program("nzidle", {"--name", name});
+    Daemon daemon(rule(name, "restart.attempts = 1\nrestart.command = [\"false\"]"));
+    daemon.start();
+    Events events(daemon);
+    service.signal(SIGKILL);
+    events.await(name, "escalated");
+    const auto notify = [&](const std::string& state) {
+        return run({source("scripts/keepalived/nezuban-notify"), "follow", name, "INSTANCE", "vip", state, "100"},
+                   {{"NEZUBAN", nezuban_binary() + " --socket " + daemon.socket()}});
+    };
+    const auto check = [&] {
+        return run({source("scripts/keepalived/nezuban-check"), "--socket", daemon.socket(), name},
+                   {{"NEZUBAN", nezuban_binary()}})
+            .exit_code;
+    };
+    const auto state = [&]() -> std::string {
+        return nlohmann::json::parse(daemon.ask({"status", "--json", name}).out)["rules"][0]["state"];
+    };
+
+    // when keepalived says so,
+    CHECK(notify("FAULT").exit_code == 0);
+
+    // then it is paused, and failed all the same,
+    CHECK(state() == "paused");
+    CHECK(check() == 1);
+    // until it is reset: then it is well, and still starts nothing before it is MASTER.
+    REQUIRE(daemon.ask({"reset", name}).exit_code == 0);
+    CHECK(state() == "paused");
+    CHECK(check() == 0);
+    CHECK(notify("MASTER").exit_code == 0);
+    events.await(name, "restart");
 }
