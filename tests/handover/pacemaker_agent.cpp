@@ -83,6 +83,20 @@ public:
     void await_end(const std::string& pid) {
         node_.await(living(pid), [](const Said& answer) { return answer.exit_code != 0; });
     }
+    // A program in the place of nezuban whose answer is late: the next one ("once"), each ("always"), or that can't be
+    // loaded
+    // ("for ever").
+    void make_late(const std::string& how) {
+        const auto file = node_.dir().write("how", how);
+        late_ =
+            node_.dir().write("late", "#!/bin/sh\ncase $(cat " + file + ") in\nonce) echo no >" + file
+                                          + "; exec sleep 100 ;;\nalways) exec sleep 100 ;;\n"
+                                          + "'for ever') exit 127 ;;\nesac\nexec " + nezuban_binary() + " \"$@\"\n");
+        node_.must("chmod +x " + late_);
+    }
+    [[nodiscard]] const std::string& late() const {
+        return late_;
+    }
     Node& node() {
         return node_;
     }
@@ -99,6 +113,7 @@ private:
     }
 
     std::string comm_ = fresh_name();
+    std::string late_;
     Node node_{"agent"};
     Parameters parameters_;
 };
@@ -296,6 +311,43 @@ TEST_CASE("what is wrong with the parameters is told by the code that Pacemaker 
     CHECK_MESSAGE(stage.said.find("nezuban run ended with 4") != std::string::npos, stage.said);
     CHECK(stage.agent("stop") == ok);
     CHECK(stage.agent("promote") == 3);
+}
+
+TEST_CASE("a daemon that has ended is stopped, however late a word about it comes, or when none comes at all") {
+    NEEDS_NODE();
+    Stage stage;
+    REQUIRE_MESSAGE(stage.agent("start") == ok, stage.said);
+    const auto pid = stage.noted_pid();
+
+    SUBCASE("a machine on which one answer is late") {
+        stage.make_late("once");
+        CHECK_MESSAGE(stage.agent("stop", {{"binary", stage.late()}, {"health_timeout", "1"}}) == ok, stage.said);
+        CHECK(stage.said.find("can't be told") == std::string::npos);
+        CHECK(stage.monitor() == not_running);
+    }
+    SUBCASE("a machine on which all are") {
+        stage.make_late("always");
+        CHECK_MESSAGE(stage.agent("stop", {{"binary", stage.late()}, {"CRM_meta_timeout", "5000"}}) == ok, stage.said);
+        CHECK_MESSAGE(stage.said.find("(pid " + pid + ") has ended") != std::string::npos, stage.said);
+        CHECK(stage.monitor() == not_running);
+    }
+    SUBCASE("a program that can't be loaded any more") {
+        stage.make_late("for ever");
+        CHECK_MESSAGE(stage.agent("stop", {{"binary", stage.late()}}) == ok, stage.said);
+        CHECK_MESSAGE(stage.said.find("(pid " + pid + ") has ended") != std::string::npos, stage.said);
+        CHECK(stage.monitor() == not_running);
+    }
+    CHECK(stage.gone(pid));
+}
+
+TEST_CASE("where nothing was noted, a word that doesn't come is no proof that nothing runs") {
+    NEEDS_NODE();
+    Stage stage;
+    stage.run_daemon();
+    stage.make_late("always");
+
+    CHECK(stage.agent("stop", {{"binary", stage.late()}, {"CRM_meta_timeout", "3000"}}) == failed);
+    CHECK(stage.agent("stop") == ok);
 }
 
 TEST_CASE("monitor answers when nezuban does not") {
