@@ -182,6 +182,7 @@ TEST_CASE(
     CHECK_FALSE(contains(answer.out, "FAILED "));
     for (const auto* story :
          {"unit: it stops", "unit: a daemon that hangs is replaced by the watchdog", "unit: a reload of errors fails",
+          "unit: an accident is followed by another start", "unit: which systemd respects",
           "nezuban-observer.conf: it misses nothing", "nezuban-observer.conf: one that hangs is ended and replaced",
           "nezuban-report-only.conf: it reads the locks of other users"})
         CHECK(contains(answer.out, std::string("ok ") + story + "\n"));
