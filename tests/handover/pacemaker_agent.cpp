@@ -289,6 +289,51 @@ TEST_CASE("the watch as a resource is resumed by start and paused by stop") {
     }
 }
 
+TEST_CASE("a watch that is started while its daemon begins is not paused in the end") {
+    NEEDS_NODE();
+    Stage stage({}, "external");
+    stage.run_daemon();
+    auto& node = stage.node();
+    const auto nezuban = [&](const std::string& verb) {
+        return nezuban_binary() + " " + verb + " -c " + node.dir() / "nezuban.toml";
+    };
+    const auto program = [&](const std::string& name, const std::string& text) {
+        auto path = node.dir().write(name, "#!/bin/sh\n" + text);
+        node.must("chmod +x " + path);
+        return path;
+    };
+
+    SUBCASE("by the drop-in, which has found no note and is about to pause: it goes first") {
+        // until it sees the agent wait for it, or go on without
+        node.must("mkdir " + node.dir() / "bin");
+        program("bin/nezuban", "touch " + node.dir() / "about-to" + "\nuntil test -e " + node.dir() / "resumed"
+                                   + " || grep -q -- \"-> FLOCK.*:$(stat -c %i " + stage.state_file
+                                   + ".lock) \" /proc/locks; do sleep 0.05; done\nexec " + nezuban("pause scanner")
+                                   + "\n");
+        node.must(
+            "(PATH=" + node.dir() / "bin"
+            + ":$PATH; eval \"$(sed -n 's/^ExecStartPost=//p' " NEZUBAN_SOURCE_DIR
+              "/scripts/pacemaker/nezuban.service.d/pacemaker.conf | sed s/nezuban-nezuban-watch/nezuban-scanner/g)\")"
+              " & drop_in=$!");
+        node.await("test -e " + node.dir() / "about-to", [](const Said& said) { return said.exit_code == 0; });
+        const auto agents = program("agents", nezuban_binary() + " \"$@\"\ncode=$?\n[ $1 != resume ] || touch "
+                                                  + node.dir() / "resumed" + "\nexit $code\n");
+        CHECK_MESSAGE(stage.agent("start", {{"binary", agents}}) == ok, stage.said);
+        node.must("wait $drop_in");
+    }
+    SUBCASE("by somebody who doesn't wait: it is resumed again") {
+        const auto agents = program("agents", nezuban_binary() + " \"$@\"\ncode=$?\n[ $1 != resume ] || [ -e "
+                                                  + node.dir() / "paused" + " ] || { touch " + node.dir() / "paused"
+                                                  + "; " + nezuban("pause scanner") + "; }\nexit $code\n");
+        CHECK_MESSAGE(stage.agent("start", {{"binary", agents}}) == ok, stage.said);
+        CHECK_MESSAGE(stage.said.find("resumed again") != std::string::npos, stage.said);
+    }
+    stage.await("status", "scanner  ok");
+    CHECK(stage.monitor() == ok);
+    // The note says so: what comes with the next daemon pauses nothing.
+    CHECK(node.run("test -e " + stage.state_file).exit_code == 0);
+}
+
 TEST_CASE("what is wrong with the parameters is told by the code that Pacemaker acts upon") {
     NEEDS_NODE();
     Stage stage;
