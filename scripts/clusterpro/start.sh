@@ -28,14 +28,20 @@ unwatched() { # WHY
     exit 1
 }
 
-# The daemon answers a moment after it began; nobody can be told before. Not as a child of the daemon to be.
+# The daemon answers a moment after it began, or a minute: it waits up to 63 s for a state directory that the scribe of a dead
+# one still holds. Nobody can be told before, so this goes on as long as the daemon lives and nobody else has paid (genw.sh
+# would, but foreground needs none). Not as a child of the daemon to be.
 take_duty_later() {
-    local until=$((SECONDS + START_LIMIT))
-    while ((SECONDS < until)); do
+    local identity told='' until=$((SECONDS + START_LIMIT))
+    identity=$(identity_of "$$") || return # of start.sh, which becomes the daemon
+    while [[ -e $run/owed ]] && daemon_alive "$identity"; do
         take_duty && { say "on duty: $NAMES"; return; }
+        if [[ -z $told ]] && ((SECONDS >= until)); then
+            told=yes
+            alert WARN "not on duty after $START_LIMIT s, and still trying: $answer"
+        fi
         sleep 0.2
     done
-    alert WARN "the latches of $NAMES could not be cleared: $answer"
 }
 
 if [[ $SHAPE == foreground ]]; then

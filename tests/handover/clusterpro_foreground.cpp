@@ -69,6 +69,32 @@ TEST_CASE("CLUSTERPRO: stop.sh ends the daemon that start.sh became, and waits f
     CHECK(first.service_runs()); // it is not the daemon's to end
 }
 
+TEST_CASE(
+    "CLUSTERPRO: a daemon that becomes able to answer later than the limit of its start is put on duty all the same") {
+    NEEDS_DAEMON();
+    // Given a node whose rule is paused, as an operator left it
+    Machine first("node1", Shape::foreground);
+    Cluster cluster({first.node()}, {.synchronous = false});
+    cluster.start_group();
+    first.await_rule("ok");
+    CHECK(first.daemon().ask({"pause", "shop"}).exit_code == 0);
+    cluster.stop_group();
+    // and a daemon that cannot begin before somebody lets go of its state directory,
+    first.set("START_LIMIT=0");
+    Child holder({"flock", first.daemon().dir().file("state/lock"), "/bin/sh", "-c", "echo held; read -r go"});
+    REQUIRE(holder.read_line() == "held");
+
+    // when the group is activated, and its start has given up waiting,
+    cluster.start_group();
+    first.await_alert("still trying");
+    CHECK(first.daemon().ask({"health"}).exit_code == 2);
+    holder.send("go");
+
+    // then the daemon goes on duty as soon as it can.
+    first.await_rule("ok");
+    cluster.stop_group();
+}
+
 TEST_CASE("CLUSTERPRO: a daemon that does not run, by SIGSTOP, is ended all the same") {
     NEEDS_DAEMON();
     Machine first("node1", Shape::foreground);

@@ -152,6 +152,11 @@ void Machine::await_start_by_nezuban() const {
         if (Clock::now() > deadline) throw std::runtime_error("no start: " + rule().dump());
 }
 
+void Machine::await_alert(const std::string& text) const {
+    for (const auto deadline = after(); alerts().find(text) == std::string::npos;)
+        if (Clock::now() > deadline) throw std::runtime_error("no alert of " + text + ": " + alerts());
+}
+
 nlohmann::json Machine::rule() const {
     const auto answer = daemon_.ask({"status", "--json", "shop"});
     if (answer.exit_code != 0) throw std::runtime_error("status: " + answer.errors);

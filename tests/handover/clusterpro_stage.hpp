@@ -74,6 +74,7 @@ public:
     [[nodiscard]] std::string alerts() const {
         return dir_.read("alerts");
     }
+    void await_alert(const std::string& text) const;
 
 private:
     [[nodiscard]] std::string configuration(const Rule& rule) const;
