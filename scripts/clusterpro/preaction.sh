@@ -1,6 +1,7 @@
 #!/bin/bash
 # Script before recovery actions of the monitor resource: keeps what is known before the cluster acts. Ends with 0 within
-# EVIDENCE_LIMIT, whatever it finds: recovery must not wait for it.
+# EVIDENCE_LIMIT and 14 s, whatever it finds: recovery must not wait for it. 24 s by default, and the cluster's time-out is 30:
+# all questions EVIDENCE_LIMIT and 2 s, writing 7 s, the alert log 5 s (see ask).
 trap 'exit 0' EXIT
 here=$(dirname -- "$0")
 # shellcheck source=scripts/clusterpro/common.sh
@@ -11,10 +12,12 @@ until=$((SECONDS + EVIDENCE_LIMIT))
 text="monitor ${CLP_MONITORNAME:-?}, action $action, counts: recovery ${CLP_RECOVERYCOUNT:--} restart ${CLP_RESTARTCOUNT:--} failover ${CLP_FAILOVERCOUNT:--}"
 
 collect() { # VERB ARGUMENT…
-    if ((SECONDS >= until)); then
+    local left=$((until - SECONDS))
+    if ((left <= 0)); then
         text+=$'\n\n'"== nezuban $*: left out, no time"
         return 1
     fi
+    ((ANSWER_LIMIT <= left)) || ANSWER_LIMIT=$left
     nezuban "$@"
     local code=$?
     text+=$'\n\n'"== nezuban $* (exit code $code)"$'\n'$answer

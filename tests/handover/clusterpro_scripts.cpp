@@ -213,6 +213,20 @@ TEST_CASE("CLUSTERPRO: preaction.sh keeps what is known, within its size and num
     CHECK_FALSE(std::filesystem::exists(kept.front()));
 }
 
+TEST_CASE("CLUSTERPRO: preaction.sh ends within its limit and 14 s, also where one answer may take longer than all") {
+    Machine first("node1", Shape::systemd);
+    write_program(first.dir().file("deaf"), "trap '' TERM\nwhile :; do read -r -t 1 <> <(:); done");
+    first.set("NEZUBAN=" + first.dir().file("deaf"));
+    first.set("ANSWER_LIMIT=60");
+    first.set("EVIDENCE_LIMIT=2");
+
+    const auto result = first.run("preaction.sh", {}, {}, std::chrono::seconds{2 + 14});
+
+    CHECK_FALSE(result.timed_out);
+    CHECK(result.exit_code == 0);
+    CHECK(files_in(first.dir().file("evidence")).size() == 1);
+}
+
 TEST_CASE("CLUSTERPRO: if-active.sh lets a command through only where the group is active") {
     Machine first("node1", Shape::systemd);
     const auto command = first.dir().file("start-service");
