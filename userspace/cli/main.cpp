@@ -13,6 +13,7 @@
 #include "report/scribe.hpp"
 
 #include <array>
+#include <csignal>
 #include <exception>
 #include <iostream>
 #include <string_view>
@@ -65,7 +66,8 @@ int dispatch(const Options& options) {
             std::cout, std::cerr);
     if (verb == "explain") return explain(options);
     if (verb == "health") {
-        run_ahead(); // it is asked most when the machine is busiest
+        (void)std::signal(SIGPIPE, SIG_IGN); // who asks may want the code alone, and close his end
+        run_ahead();                         // it is asked most when the machine is busiest
         return run_health(options, std::cout);
     }
     if (verb == "events") return run_events(options, std::cout, std::cerr);
@@ -87,6 +89,7 @@ int cli_main(int argc, char** argv) {
         if (const auto over = parse_command_line(argc, argv, options, std::cout, std::cerr)) return *over;
         const int exit_code = dispatch(options);
         std::cout.flush();
+        if (options.verb == "health") return exit_code; // whatever became of the line: the code is the answer
         // Half a list must not look like a whole one.
         return std::cout ? exit_code : exit_refused;
     } catch (const std::exception& problem) {
