@@ -139,6 +139,12 @@ public:
     [[nodiscard]] bool mending() const {
         return plan_.phase != Plan::Phase::none;
     }
+    [[nodiscard]] bool mends_or_will() const { // one of the daemon before us may not have been taken up yet
+        return mending() || (resume_ && !resume_->dropped);
+    }
+    [[nodiscard]] bool restarting() const { // mending, and not only asked whether it is ready
+        return mending() && !plan_.asks;
+    }
     // Its falls are judged together with those of others.
     void set_kin(bool has_any) {
         has_kin_ = has_any;
@@ -202,6 +208,8 @@ private:
         bool waited = false;      // for others, since it was stopped
         bool unsure = false;      // whether its start was ever begun by the daemon before us
         bool owed = false;        // the attempt that failed had to be made although it ran
+        bool emptied = false;     // nobody was left when it was started: who runs now came up after that
+        bool asks = false;        // only whether it is ready: nothing was restarted, and nothing is to be remembered
         std::string token;        // of its last command
         std::uint32_t attempt = 0;
         CommandId command = 0;         // under way
@@ -211,6 +219,7 @@ private:
         std::set<Identity> victims;    // to be gone before the start
         bool killed = false;           // they have had their SIGKILL
         Time settling_from{};
+        Time ready_until{};             // ready.* has to be answered well
         std::optional<Time> held_since; // since then
         bool ready = false;             // ready.* has been answered well
         CommandId check = 0;            // asks for it at this moment
@@ -296,6 +305,13 @@ private:
     // watch_ready.cpp
     void look_whether_ready(Turn& turn);
     void ask_whether_ready(Time until, Turn& turn);
+    void ask_again(Turn& turn);
+    [[nodiscard]] bool may_act() const {
+        return !paused_ && spec_.restart.possible();
+    }
+    [[nodiscard]] bool left_as_it_is() const { // what falls now falls by itself
+        return plan_.phase <= Plan::Phase::waiting || plan_.asks;
+    }
     void take_readiness(const std::string& error, Turn& turn);
     void stop_asking(Turn& turn);
 

@@ -123,8 +123,7 @@ void Watch::thread_returned(const Identity& process, std::uint32_t tid, Turn& tu
 // A dead file server makes thousands hang at once: some are told, the others counted, and all are in the status.
 void Watch::begin_finding(Finding finding, Turn& turn) {
     last_loss_ = {.how = finding.reason, .pid = finding.process.pid, .at = finding.since, .weight = last_loss_.weight};
-    if (finding.restartable && plan_.phase <= Plan::Phase::waiting)
-        fell(finding.since, finding.process.pid, finding.reason, turn);
+    if (finding.restartable && left_as_it_is()) fell(finding.since, finding.process.pid, finding.reason, turn);
     if (may_tell(hangs_, turn)) tell_finding(finding, turn);
     if (finding.thread_start_ns != 0 && finding.kind != HangKind::spinning)
         turn.out.emplace_back(FollowThread{.process = finding.process,

@@ -35,9 +35,7 @@ void Watch::judge(Turn& turn) {
         }
         judged_ = true;
         react_to_hangs(turn);
-        // Its next attempt waited for its time when the daemon before us was ended, or it was paused.
-        if (unready_ && !mending() && !paused_ && !exhausted_ && spec_.restart.possible())
-            begin_plan("it runs, but was not ready", turn);
+        if (unready_ && !mending() && !exhausted_ && mended()) ask_again(turn);
         advance_plan(turn);
     } while (again_);
     forget(turn);
@@ -78,7 +76,7 @@ void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
     const auto for_max = range.max ? bucket.census.judged_for_max(*range.max) : count;
     const auto before = bucket.judgement.range();
     const auto change = bucket.judgement.update(count, for_max, range, mending(), turn.now);
-    if (before != Range::under && bucket.judgement.range() == Range::under && plan_.phase <= Plan::Phase::waiting)
+    if (before != Range::under && bucket.judgement.range() == Range::under && left_as_it_is())
         fell(last_loss_.pid == 0 ? turn.now : last_loss_.at, last_loss_.pid,
              last_loss_.how.empty() ? tell_under(count, range.min) : last_loss_.how, turn);
 

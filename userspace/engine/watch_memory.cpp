@@ -29,7 +29,7 @@ RuleMemory Watch::memory() const {
                       .paused_until = paused_until_};
     budget_.store(memory);
     // Before the first step nothing has been done that a new daemon would not begin anew by itself.
-    if (plan_.phase > Plan::Phase::waiting)
+    if (plan_.phase > Plan::Phase::waiting && !plan_.asks)
         memory.plan = PlanMemory{.reason = plan_.reason,
                                  .attempt = plan_.attempt,
                                  .by_hand = plan_.by_hand,
@@ -40,7 +40,7 @@ RuleMemory Watch::memory() const {
         memory.plan = PlanMemory{.reason = {}, .dropped = true};
     if (!memory.plan) return memory;
     // Between its steps a plan has no command of its own: what it left behind carries the token of the last one too.
-    if (plan_.phase == Plan::Phase::stopping || plan_.phase >= Plan::Phase::starting) {
+    if (!plan_.asks && (plan_.phase == Plan::Phase::stopping || plan_.phase >= Plan::Phase::starting)) {
         memory.plan->token = plan_.token;
         memory.plan->command.pid = plan_.command_pid;
     } else if (outstanding_.id != 0) {

@@ -29,13 +29,14 @@ void Watch::resume(Turn& turn, const std::string& why) {
 std::optional<std::string> Watch::why_no_restart() const {
     if (!spec_.restart.possible()) return "it has no restart.command and no restart.start";
     if (exhausted_) return "it is exhausted: `nezuban reset " + spec_.name + "` first";
-    if (mending()) return "a restart is under way already";
+    if (restarting()) return "a restart is under way already";
     if (outstanding_.id != 0) return "the command of an earlier restart is still running";
     if (!judging_) return "its processes are not known yet";
     return std::nullopt;
 }
 
 void Watch::restart_by_hand(Turn& turn) {
+    stop_asking(turn);
     plan_ = {.reason = "asked for by the operator", .by_hand = true, .began = turn.now};
     fell(turn.now, 0, plan_.reason, turn);
     attempt(turn);

@@ -21,7 +21,10 @@ constexpr Duration answer_slack = 30s;
 } // namespace
 
 void Watch::look_whether_ready(Turn& turn) {
-    const auto until = plan_.settling_from + spec_.ready.timeout;
+    // Where nothing follows of it, it is asked on, and no faster for that.
+    if (plan_.asks && !may_act() && plan_.check == 0 && turn.now >= plan_.ready_until)
+        plan_.ready_until = turn.now + spec_.ready.timeout;
+    const auto until = plan_.ready_until;
     if (plan_.check == 0 && turn.now >= until) {
         attempt_failed(fmt::format("not ready within {}: {}", tell(spec_.ready.timeout), plan_.not_ready), turn);
         return;
@@ -33,6 +36,13 @@ void Watch::look_whether_ready(Turn& turn) {
         return;
     }
     plan_.deadline = plan_.check != 0 ? until + answer_slack : std::min(plan_.check_at, until);
+}
+
+// A pause, the end of the daemon before us or a restart by hand has left nobody to ask. It may have become ready since:
+// asking is only observing, so it goes on in a pause as well.
+void Watch::ask_again(Turn& turn) {
+    plan_ = {.reason = "it runs, but was not ready", .asks = true, .began = turn.now};
+    settle(turn);
 }
 
 void Watch::ask_whether_ready(Time until, Turn& turn) {
@@ -60,6 +70,7 @@ void Watch::take_readiness(const std::string& error, Turn& turn) {
     plan_.check = 0;
     plan_.ready = error.empty();
     unready_ = !plan_.ready;
+    if (plan_.ready && plan_.asks) remember(turn); // of any other plan the end is
     plan_.not_ready = error;
     plan_.check_at = turn.now
                      + std::clamp((turn.now - plan_.settling_from) / look_share, first_pause,

@@ -241,12 +241,13 @@ std::optional<Time> Watch::plan_deadline() const {
     case Plan::Phase::holding:
         if (outstanding_.id != 0) return outstanding_.until;
         return orphan_.pid != 0 ? std::optional(orphan_until_) : std::nullopt;
+    case Plan::Phase::settling: return plan_.deadline;
     default: return orphan_.pid != 0 ? orphan_until_ : plan_.deadline;
     }
 }
 
 void Watch::drop_plan(Turn& turn) {
-    const bool remembered = plan_.phase > Plan::Phase::waiting;
+    const bool remembered = plan_.phase > Plan::Phase::waiting && !plan_.asks;
     stop_asking(turn);
     if (plan_.command != 0) await(outstanding(), turn);
     plan_ = {};

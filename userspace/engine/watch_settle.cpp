@@ -19,6 +19,7 @@ constexpr Duration least_grace = 1s;
 void Watch::settle(Turn& turn) {
     plan_.phase = Plan::Phase::settling;
     plan_.settling_from = turn.now;
+    plan_.ready_until = turn.now + spec_.ready.timeout;
     plan_.held_since.reset();
     plan_.ready = false;
     unready_ = spec_.ready.wanted();
@@ -62,6 +63,11 @@ bool Watch::mended() const {
 
 void Watch::attempt_failed(const std::string& why, Turn& turn) {
     stop_asking(turn);
+    if (plan_.asks && !may_act()) { // nothing follows of it
+        drop_plan(turn);
+        return;
+    }
+    if (std::exchange(plan_.asks, false) && !fallen_) fell(turn.now, last_loss_.pid, plan_.reason, turn);
     auto told = incident(Happening::restart_failed, why, turn);
     told.attempt = plan_.attempt;
     told.count = total();

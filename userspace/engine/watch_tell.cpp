@@ -182,7 +182,7 @@ RuleView Watch::view(Time now, Detail detail) const {
                   .paused_until = paused_until_,
                   .reason = why_not_ok(),
                   .failed = exhausted_,
-                  .mending = mending(),
+                  .mending = paused_ ? restarting() : mending(),
                   .stopped_excess = stopped_excess_};
     for (const auto& id : detail == Detail::everything ? members() : std::vector<Identity>()) {
         if (view.pids.size() == pids_shown) break;

@@ -17,25 +17,9 @@ TEST_CASE("a restart by hand that was not ready in time does not keep those down
     site.habits["db"].ready = 3s;
     REQUIRE(site.story.engine.restart("db", site.story.now, site.story.wanted));
     site.run_for(30min);
-    INFO("db is " << name_of(site.story.state("db")) << ", app is " << name_of(site.story.state("app"))
-                  << ", failed for health: " << site.story.of("app").failed << ", steps: " << site.done());
-    CHECK((site.runs("app") || site.story.of("app").failed || site.story.of("db").failed));
-}
-
-TEST_CASE("a pause while it was asked whether it is ready does not keep those down for ever that require it") {
-    Site site(pair_of({.tcp = "ready:db", .timeout = 60s}), one_group());
-    site.begin();
-    site.habits["db"].ready = 3s;
-    site.kill("db");
-    site.run_for(1s);
-    REQUIRE(site.last() == "start db");
-    REQUIRE(site.story.engine.pause("db", {}, site.story.now, site.story.wanted));
-    site.run_for(10s);
-    REQUIRE(site.story.engine.resume("db", site.story.now, site.story.wanted));
-    site.run_for(30min);
-    INFO("db is " << name_of(site.story.state("db")) << ", app is " << name_of(site.story.state("app"))
-                  << ", failed for health: " << site.story.of("app").failed);
-    CHECK((site.runs("app") || site.story.of("app").failed || site.story.of("db").failed));
+    CHECK(site.done() == "stop app, stop db, start db, start app");
+    CHECK(site.told(Happening::restart_failed, "db").size() == 1);
+    CHECK(site.story.of("db").attempts_used == 0);
 }
 
 TEST_CASE("no more attempts than allowed") {
