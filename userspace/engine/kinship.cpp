@@ -190,7 +190,7 @@ template <typename Each> void Kinship::for_unmet(const Kin& own, Each each) cons
         // Not directly: through somebody of another group, who stays up while what he requires is restarted.
         const bool direct = i < own.required.size();
         const bool same_plan = own.group != nullptr && kin(below).group == own.group
-                               && own.group->spec().restart != GroupRestart::member && below.mending();
+                               && own.group->spec().restart != GroupRestart::member && below.mends_or_will();
         if ((direct || same_plan) && !below.up() && !each(below)) return;
     }
 }
@@ -210,10 +210,23 @@ bool Kinship::may_start(const Watch& watch) const {
     return may;
 }
 
-bool Kinship::needs_nothing(const Watch& watch) const {
+bool Kinship::needs_nothing(const Watch& watch, const ProcessTable& table) const {
     const auto& own = kin(watch);
     const bool all = own.group != nullptr && own.group->spec().restart == GroupRestart::all;
-    return std::ranges::all_of(all ? members_.at(own.group) : own.below, &Watch::present);
+    return std::ranges::all_of(all ? members_.at(own.group) : own.below, [&](const Watch* other) {
+        return other->present() && !(requires_it(watch, *other) && other->is_yet_to_be_stopped(table));
+    });
+}
+
+bool Kinship::follows_somebody(const Watch& watch) const {
+    const auto& own = kin(watch);
+    if (own.group == nullptr || own.group->spec().restart == GroupRestart::member) return false;
+    const auto same = [&](const Watch* below) { return kin(*below).group == own.group; };
+    return own.group->spec().restart == GroupRestart::all || std::ranges::any_of(own.below, same);
+}
+
+bool Kinship::requires_what_was_given_up(const Watch& watch) const {
+    return std::ranges::any_of(kin(watch).below, &Watch::given_up);
 }
 
 void Kinship::put_to_rest(const Watch& falling, Group& group) const {

@@ -14,6 +14,7 @@
 
 namespace nezuban {
 
+class ProcessTable;
 class Watch;
 
 class Kinship {
@@ -42,8 +43,11 @@ public:
     [[nodiscard]] std::vector<const Watch*> unmet(const Watch& watch) const;
     // Those who wait for something that nothing will bring back.
     [[nodiscard]] std::unordered_set<const Watch*> waiting_in_vain() const;
-    // All run that it could have been restarted because of, as many as have to.
-    [[nodiscard]] bool needs_nothing(const Watch& watch) const;
+    // All run that it could have been restarted because of, as many as have to, and will go on to run.
+    [[nodiscard]] bool needs_nothing(const Watch& watch, const ProcessTable& table) const;
+    // Somebody's restart takes it along.
+    [[nodiscard]] bool follows_somebody(const Watch& watch) const;
+    [[nodiscard]] bool requires_what_was_given_up(const Watch& watch) const;
     // Before this one falls: what fell long ago, and is mended or given up, is no cause of it.
     void put_to_rest(const Watch& falling, Group& group) const;
     // Whether unmet is empty, without the names.

@@ -126,6 +126,8 @@ public:
         return exhausted_ && !mending();
     }
     [[nodiscard]] bool present() const; // as many run as have to
+    // A restart of it that had begun before we were there goes on with a stop, whether we have taken it up yet or not.
+    [[nodiscard]] bool is_yet_to_be_stopped(const ProcessTable& table) const;
     void inherit(const Watch& before, Turn& turn);
     // Since the last call: others may have waited for it.
     [[nodiscard]] bool take_change();
@@ -321,6 +323,8 @@ private:
     // watch_memory.cpp
     void remember(Turn& turn) const;
     void resume_plan(Turn& turn);
+    [[nodiscard]] bool has_to_go_on(const PlanMemory& memory, const ProcessTable& table) const;
+    [[nodiscard]] bool is_in_order(const PlanMemory& memory, const Desk& desk) const;
     [[nodiscard]] static std::string next_token(const Turn& turn);
 
     RuleSpec spec_;

@@ -61,6 +61,25 @@ std::string Watch::next_token(const Turn& turn) {
     return fmt::format("{}.{}", turn.desk.mark, turn.desk.next_command);
 }
 
+bool Watch::has_to_go_on(const PlanMemory& memory, const ProcessTable& table) const {
+    const bool runs = memory.command.pid != 0 && table.find(memory.command) != nullptr;
+    return memory.started || memory.by_hand || runs || members_ == 0;
+}
+
+bool Watch::is_yet_to_be_stopped(const ProcessTable& table) const {
+    if (resume_) return !resume_->dropped && !resume_->started && has_to_go_on(*resume_, table);
+    return plan_.phase > Plan::Phase::waiting && plan_.phase < Plan::Phase::starting;
+}
+
+// Somebody has put everything in order meanwhile. Who was to be restarted by one command has never been stopped, so
+// that it runs says nothing about it: once more is better than not at all, unless what it requires had been given up;
+// whoever mended that has seen to what was to follow.
+bool Watch::is_in_order(const PlanMemory& memory, const Desk& desk) const {
+    if (has_to_go_on(memory, desk.table) || !present() || !desk.kin.needs_nothing(*this, desk.table)) return false;
+    const bool went_on = memory.consequence && !spec_.restart.command.empty() && desk.kin.follows_somebody(*this);
+    return !went_on || desk.kin.requires_what_was_given_up(*this);
+}
+
 // A command that still runs is waited for, and never run a second time beside it. How it ended can't be known, because
 // it is not our child: whether it has mended the rule is seen by the count.
 void Watch::resume_plan(Turn& turn) {
@@ -70,9 +89,7 @@ void Watch::resume_plan(Turn& turn) {
         return;
     }
     const bool runs = memory.command.pid != 0 && turn.desk.table.find(memory.command) != nullptr;
-    // Somebody has put everything in order meanwhile.
-    if (!memory.started && !memory.by_hand && !runs && members_ > 0 && present()
-        && turn.desk.kin.needs_nothing(*this)) {
+    if (is_in_order(memory, turn.desk)) {
         remember(turn);
         return;
     }

@@ -334,6 +334,24 @@ TEST_CASE("... when the commands take long") {
     cut_everywhere("slow", plot);
 }
 
+// It goes on until its turn, so that it runs proves nothing: not that somebody else has restarted it, either.
+TEST_CASE("... when those that require the cause can only be restarted by one command") {
+    for (const auto policy : {GroupRestart::dependents, GroupRestart::all}) {
+        auto plot = chain(policy);
+        plot.rules[0].restart.settle = 5s;
+        plot.rules[1] = by_command("app", {"db"});
+        cut_everywhere("in the middle", plot);
+        plot.rules[2] = by_command("web", {"app"});
+        cut_everywhere("all above", plot);
+        plot.rules[0] = by_command("db");
+        plot.rules[0].ready.tcp = "ready:db";
+        plot.habits["db"].ready = 2s;
+        cut_everywhere("the cause too", plot);
+        std::ranges::reverse(plot.rules);
+        cut_everywhere("the dependents first", plot);
+    }
+}
+
 TEST_CASE("... when a group pays for its members' attempts") {
     auto plot = chain();
     plot.groups[0].attempts = 5;

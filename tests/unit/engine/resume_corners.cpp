@@ -92,8 +92,46 @@ TEST_CASE("what was repaired while the daemon was away is not restarted when it 
     CHECK(site.steps.size() == before);
 }
 
+TEST_CASE("... but is when it has never been stopped, so that nobody can know whether somebody has restarted it") {
+    Site site({service("db"), by_command("app", {"db"}), service("web", {"db"})}, one_group({"db", "app", "web"}));
+    site.commands_live = true;
+    site.begin();
+    site.habits["web"].stop = 20s;
+    site.kill("db");
+    site.run_for(1s);
+    REQUIRE(site.done() == "stop web");
+    site.let_daemon_die_after(0);
+    site.run_for(1min);
+    site.come_up("db");
+    site.come_up("web");
+    site.begin_daemon();
+    site.come_to_rest();
+    CHECK(site.done() == "stop web, restart app");
+}
+
+TEST_CASE("who was started too early is restarted when what it requires is still being stopped") {
+    Site site({service("x"), service("db", {"x"}), service("app", {"db"})}, one_group({"x", "db", "app"}));
+    site.commands_live = true;
+    site.begin();
+    site.habits["db"].stop = 20s;
+    site.kill("x");
+    site.run_for(1s);
+    REQUIRE(site.done() == "stop app, stop db");
+    site.let_daemon_die();
+    site.run_for(1s);
+    site.come_up("x"); // by the operator; the stop of db goes on
+    site.come_up("app");
+    site.begin_daemon();
+    site.come_to_rest();
+    CHECK(site.done() == "stop app, stop db, stop app, start db, start app");
+}
+
 TEST_CASE("after a fail-over and back, what the cluster has started is not restarted for the plan of that day") {
     auto rules = pair_of();
+    SUBCASE("stopped and started") {}
+    SUBCASE("by one command") {
+        rules[1] = by_command("app", {"db"});
+    }
     rules[0].escalate.action = EscalateAction::exit;
     Site site(rules, one_group());
     site.commands_live = true;
@@ -104,7 +142,7 @@ TEST_CASE("after a fail-over and back, what the cluster has started is not resta
     };
     site.kill("db");
     site.run_for(1h);
-    REQUIRE_FALSE(site.runs("app"));
+    REQUIRE(site.runs("app") == rules[1].restart.stop.empty());
     site.run_for(5h);
     site.habits["db"].fails = false;
     site.come_up("db"); // by the cluster, and then it starts the daemon
@@ -173,4 +211,21 @@ TEST_CASE("the end of a start of the daemon before is not taken for the end of o
     INFO(site.done());
     CHECK(std::ranges::count(site.steps, "stop app") <= 1);
     CHECK(std::ranges::count(site.steps, "start app") <= 2);
+}
+
+TEST_CASE("who fell by himself and came back is not restarted for those that he only requires") {
+    Site site({service("db"), by_command("app", {"db"})}, {});
+    site.commands_live = true;
+    site.begin();
+    site.habits["db"].start = 10s;
+    site.kill("db");
+    site.kill("app");
+    site.run_for(1s);
+    REQUIRE(site.done() == "start db");
+    site.let_daemon_die();
+    site.run_for(1min); // db is up
+    site.come_up("app");
+    site.begin_daemon();
+    site.come_to_rest();
+    CHECK(site.done() == "start db");
 }
