@@ -16,7 +16,10 @@ void Watch::give_way(const Watch& cause, Turn& turn) {
     case Plan::Phase::none:
         if (members_ == 0 && (spec_.count.min == 0 || spec_.count.per)) return; // it isn't there, and need not be
         break;
-    case Plan::Phase::waiting: plan_.owed = true; return; // its own next attempt will find everything else in place
+    case Plan::Phase::waiting: // its own next attempt will find everything else in place
+        plan_.owed = true;
+        plan_.emptied = false;
+        return;
     case Plan::Phase::clearing:
     case Plan::Phase::stopping:
     case Plan::Phase::ending:

@@ -67,6 +67,7 @@ void Watch::attempt(Turn& turn) {
     }
     if (!first.empty() && !plan_.pulled) text += fmt::format("; first comes {}", names_of(first));
     plan_.killed = false;
+    plan_.emptied = false;
     plan_.command_pid = 0;
     plan_.waited = false;
     plan_.phase = Plan::Phase::clearing;
@@ -105,6 +106,7 @@ void Watch::run_step(const Argv& argv, const std::string& what, Turn& turn) {
 }
 
 void Watch::start(Turn& turn) {
+    plan_.emptied = members_ == 0;
     plan_.phase = Plan::Phase::starting;
     const bool one = !spec_.restart.command.empty();
     run_step(one ? spec_.restart.command : spec_.restart.start, one ? "restart" : "start", turn);
@@ -158,6 +160,8 @@ bool Watch::step(Turn& turn) {
     switch (plan_.phase) {
     case Plan::Phase::none: return false;
     case Plan::Phase::waiting:
+        // It came up after all, later than we had patience; and if none need be there, it has to be there.
+        if (plan_.emptied && members_ > 0) plan_.owed = false;
         if (mended() && !unready_ && !plan_.owed) { // it came back by itself
             drop_plan(turn);
             return false;

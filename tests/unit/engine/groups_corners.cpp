@@ -264,3 +264,50 @@ TEST_CASE("a reset while one that did not get ready waits for its next attempt s
     site.come_to_rest();
     CHECK(site.steps.back() == "start app");
 }
+
+TEST_CASE("one that comes up late, but after what it requires, is not restarted once more") {
+    auto rules = pair_of();
+    rules[1].restart.delay = 10s;
+    Site site(rules, one_group());
+    site.begin();
+    SUBCASE("later than the command's grace") {
+        site.habits["app"].late = 3s;
+    }
+    SUBCASE("although the command says that it has failed") {
+        site.habits["app"].fails = true;
+    }
+    site.kill("db");
+    site.run_for(2s);
+    REQUIRE(site.told(Happening::restart_failed, "app").size() == 1);
+    REQUIRE(site.done() == "stop app, start db, start app");
+    site.run_for(2s);
+    site.come_up("app"); // if it hasn't by itself
+    const auto app = site.process("app");
+    site.come_to_rest();
+    site.run_for(1h);
+    CHECK(site.done() == "stop app, start db, start app");
+    CHECK(site.process("app") == app);
+    CHECK(site.story.state("app") == RuleState::ok);
+    CHECK(site.story.of("app").attempts_used == 0);
+}
+
+TEST_CASE("... but is when what it requires has fallen again meanwhile") {
+    auto rules = pair_of();
+    rules[1].restart.delay = 30s;
+    Site site(rules, one_group());
+    site.begin();
+    site.habits["app"].fails = true;
+    site.habits["db"].start = 2s;
+    site.kill("db");
+    site.run_for(3s);
+    REQUIRE(site.told(Happening::restart_failed, "app").size() == 1);
+    site.kill("db");
+    site.run_for(1s); // db is being started
+    site.habits["app"].fails = false;
+    site.come_up("app");
+    const auto early = site.process("app");
+    site.come_to_rest();
+    CHECK(site.runs("app"));
+    CHECK(site.process("app") != early);
+    CHECK(site.position("start db") < site.position("start app"));
+}

@@ -144,9 +144,15 @@ void Site::work(Command& command) {
     if (command.verb == "stop") {
         if (runs(name)) end(name, {.known = true});
     } else if (command.verb != "ready" && !fails && !runs(name)) {
-        processes_[name] = story.born(name);
-        up_since_[name] = story.now;
-        tokens_[process(name)] = command.token;
+        const auto come = [this, name, token = command.token] {
+            if (runs(name)) return;
+            come_up(name);
+            tokens_[process(name)] = token;
+        };
+        if (const auto late = habits.at(name).late; late > 0s)
+            later(late, come);
+        else
+            come();
     }
     finish(command, {.exit_code = fails ? 1 : 0});
 }

@@ -32,6 +32,7 @@ struct Habits {
     Duration start = 100ms; // from the command to the process, which ends the command
     Duration stop = 50ms;   // likewise
     Duration ready = 0s;    // from the process to the first good answer
+    Duration late = 0s;     // the process comes so long after the end of the command
     bool fails = false;     // the start command ends with 1, and nothing runs
     bool deaf = false;      // to everything but SIGKILL
 };
