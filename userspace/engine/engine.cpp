@@ -123,16 +123,19 @@ Result<void> Engine::reset(std::string_view name, Time now, Intents& out) {
 Result<void> Engine::restart(std::string_view name, Time now, Intents& out) {
     auto found = state_->named(name);
     if (!found) return std::unexpected(found.error());
-    // Of a group, whoever can be; alone, it has to be able.
-    if (found->size() > 1) std::erase_if(*found, [](const Watch* watch) { return !watch->spec().restart.possible(); });
-    if (found->empty()) return fail(fmt::format("{}: none of its rules can be restarted", name));
+    // Of a group, whoever can be and is not to be left alone; by its own name, it has to be able.
+    const bool group = state_->desk.kin.group_named(name) != nullptr;
+    const auto left_out = [&](const Watch& watch) {
+        return group && (watch.paused() || !watch.spec().restart.possible());
+    };
+    std::erase_if(*found, [&](const Watch* watch) { return left_out(*watch); });
+    if (found->empty()) return fail(fmt::format("{}: its rules are paused, or can't be restarted", name));
     for (const auto* watch : *found) {
         if (auto why_not = watch->why_no_restart())
             return fail(watch->spec().name + " can't be restarted: " + *why_not);
     }
-    return state_->for_named(name, now, out, [](Watch& watch, Turn& turn) {
-        if (watch.spec().restart.possible() && !watch.mending())
-            watch.restart_by_hand(turn); // else it was pulled along
+    return state_->for_named(name, now, out, [&](Watch& watch, Turn& turn) {
+        if (!left_out(watch) && !watch.restarting()) watch.restart_by_hand(turn); // else it was pulled along
     });
 }
 

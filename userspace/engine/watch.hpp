@@ -155,6 +155,9 @@ public:
     // --- the operator ------------------------------------------------------------------------------------------
     void pause(std::optional<Time> until, Turn& turn);
     void resume(Turn& turn, const std::string& why);
+    [[nodiscard]] bool paused() const {
+        return paused_;
+    }
     [[nodiscard]] std::optional<std::string> why_no_restart() const;
     void restart_by_hand(Turn& turn);
     void reset(Turn& turn);

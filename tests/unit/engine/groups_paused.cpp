@@ -115,3 +115,43 @@ TEST_CASE("the next daemon asks as well who was paused before it was ready") {
     CHECK(site.done() == "stop app, start db, start app");
     CHECK(site.story.of("db").attempts_used == 1);
 }
+
+TEST_CASE("a group that is restarted by hand leaves those alone that are paused") {
+    Site site({service("db"), service("app", {"db"}), service("log")}, one_group({"db", "app", "log"}));
+    site.begin();
+    SUBCASE("one that runs") {
+        REQUIRE(site.story.engine.pause("log", {}, site.story.now, site.story.wanted));
+        REQUIRE(site.story.engine.restart("mail", site.story.now, site.story.wanted));
+        site.come_to_rest();
+        CHECK(site.done() == "stop app, stop db, start db, start app");
+    }
+    SUBCASE("one that is down") {
+        REQUIRE(site.story.engine.pause("log", {}, site.story.now, site.story.wanted));
+        site.kill("log");
+        REQUIRE(site.story.engine.restart("mail", site.story.now, site.story.wanted));
+        site.run_for(1min);
+        CHECK(site.done() == "stop app, stop db, start db, start app");
+        CHECK_FALSE(site.runs("log"));
+    }
+    SUBCASE("one that is meant by its own name is restarted") {
+        REQUIRE(site.story.engine.pause("log", {}, site.story.now, site.story.wanted));
+        REQUIRE(site.story.engine.restart("log", site.story.now, site.story.wanted));
+        site.run_for(1min);
+        CHECK(site.done() == "stop log, start log");
+    }
+    SUBCASE("all of them") {
+        REQUIRE(site.story.engine.pause("mail", {}, site.story.now, site.story.wanted));
+        const auto refused = site.story.engine.restart("mail", site.story.now, site.story.wanted);
+        REQUIRE_FALSE(refused.has_value());
+        CHECK(refused.error().text == "mail: its rules are paused, or can't be restarted");
+        CHECK(site.steps.empty());
+    }
+}
+
+TEST_CASE("a group of one that is paused is not restarted by the group's name") {
+    Site site({service("db")}, one_group({"db"}));
+    site.begin();
+    REQUIRE(site.story.engine.pause("mail", {}, site.story.now, site.story.wanted));
+    CHECK_FALSE(site.story.engine.restart("mail", site.story.now, site.story.wanted));
+    CHECK(site.story.engine.restart("db", site.story.now, site.story.wanted));
+}
