@@ -98,6 +98,18 @@ void Group::clear_attempts() {
     budget_.clear();
 }
 
+void Group::inherit(const Group& before) {
+    restore(before.memory());
+    falls_ = before.falls_;
+    followed_ = before.followed_;
+    told_ = before.told_;
+    const auto& members = spec_.members;
+    const auto stranger = [&](const std::string& rule) { return std::ranges::find(members, rule) == members.end(); };
+    std::erase_if(falls_, [&](const Fall& fall) { return stranger(fall.rule); });
+    std::erase_if(followed_, stranger);
+    if (falls_.empty()) forget();
+}
+
 void Group::restore(const RuleMemory& memory) {
     budget_.restore(memory);
 }

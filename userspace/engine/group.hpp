@@ -61,6 +61,8 @@ public:
     void add_attempt(Time now);
     void clear_attempts();
 
+    // From a group of the same name: what its restarts have cost, and who of its members fell.
+    void inherit(const Group& before);
     void restore(const RuleMemory& memory);
     [[nodiscard]] RuleMemory memory() const;
     [[nodiscard]] static std::string memory_name(std::string_view group);

@@ -44,8 +44,16 @@ void Kinship::build_groups(const ByName& by_name, const std::vector<GroupSpec>& 
     auto old = std::exchange(groups_, {});
     members_.clear();
     for (const auto& spec : specs) {
-        const auto known = std::ranges::find_if(old, [&](const auto& group) { return group && group->spec() == spec; });
-        groups_.push_back(known == old.end() ? std::make_unique<Group>(spec) : std::move(*known));
+        const auto known =
+            std::ranges::find_if(old, [&](const auto& group) { return group && group->spec().name == spec.name; });
+        if (known == old.end()) {
+            groups_.push_back(std::make_unique<Group>(spec));
+        } else if ((*known)->spec() == spec) {
+            groups_.push_back(std::move(*known));
+        } else {
+            groups_.push_back(std::make_unique<Group>(spec));
+            groups_.back()->inherit(**known);
+        }
         auto* group = groups_.back().get();
         auto& members = members_[group];
         for (const auto& name : spec.members) {

@@ -19,7 +19,7 @@ class Watch;
 
 class Kinship {
 public:
-    // Anew for these rules. Groups that are equal keep what they know.
+    // Anew for these rules. Groups of the same name keep what they know.
     void build(std::span<const std::unique_ptr<Watch>> watches, const std::vector<GroupSpec>& groups);
 
     // Null: it belongs to none.

@@ -43,8 +43,15 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
         changes.push_back(known == old.end()
                               ? "+ " + rule.name
                               : fmt::format("~ {}: {}", rule.name, what_differs((*known)->spec(), rule)));
+        if (known != old.end() && (*known)->is_as_before(rule)) {
+            (*known)->take(std::move(rule), turn);
+            state_->touch(known->get());
+            next.push_back(std::move(*known));
+            continue;
+        }
         next.push_back(std::make_unique<Watch>(std::move(rule)));
-        // What the operator said of it holds for its new text too; what was counted and tried does not.
+        // What the operator said of it holds for its new text too. What was counted and tried does not: it was of other
+        // processes, or in another way.
         if (known != old.end()) {
             auto memory = (*known)->memory();
             next.back()->restore({.rule = memory.rule,
@@ -68,13 +75,18 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
         }
     }
     if (!(state_->groups == groups)) changes.emplace_back("~ groups");
+    for (const auto& group : state_->groups) {
+        if (std::ranges::find(groups, group.name, &GroupSpec::name) == groups.end())
+            out.emplace_back(
+                Remember{{.rule = Group::memory_name(group.name), .attempts = {}, .exhausted_reason = {}}});
+    }
     state_->groups = std::move(groups);
 
     std::erase_if(state_->desk.restarts, [&](const auto& pair) { return dropped.contains(pair.second); });
     std::erase_if(state_->desk.orphans, [&](const auto& pair) { return dropped.contains(pair.second); });
     std::erase_if(state_->desk.woken, [&](const Watch* watch) { return dropped.contains(watch); });
     std::erase_if(state_->touched, [&](const Watch* watch) { return dropped.contains(watch); });
-    if (!dropped.empty()) state_->hangs.forget_dues();
+    if (!changes.empty()) state_->hangs.forget_dues();
     const auto gone = std::move(old);
     state_->watches = std::move(next);
     state_->relate();
@@ -88,6 +100,7 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
         State::report(Happening::reloaded, fmt::format("{}", fmt::join(changes, ", ")), turn);
         out.emplace_back(Resync{"the configuration has changed"});
     }
+    if (state_->may_judge()) state_->judge_touched(turn);
     return changes;
 }
 

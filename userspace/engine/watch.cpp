@@ -68,10 +68,13 @@ void Watch::enter(const Process& process, Entry how, Turn& turn) {
         beat_due_from_ = turn.now;
         last_beat_.reset();
     }
-    if (added && spec_.hang.silent)
-        turn.out.emplace_back(WatchStalls{.id = process.id, .threshold = *spec_.hang.silent});
+    if (added) watch_stalls(process.id, turn);
     restless_.insert(value);
     if (plan_.phase == Plan::Phase::starting && plan_.command_pid == process.id.pid) adopt(turn);
+}
+
+void Watch::watch_stalls(const Identity& id, Turn& turn) const {
+    if (spec_.hang.silent) turn.out.emplace_back(WatchStalls{.id = id, .threshold = *spec_.hang.silent});
 }
 
 void Watch::leave(const Process& process, Turn& turn) {

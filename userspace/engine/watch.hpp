@@ -129,6 +129,12 @@ public:
     // A restart of it that had begun before we were there goes on with a stop, whether we have taken it up yet or not.
     [[nodiscard]] bool is_yet_to_be_stopped(const ProcessTable& table) const;
     void inherit(const Watch& before, Turn& turn);
+    // The same processes, as many of them, restarted in the same way: it is the same rule, whatever else is said of it.
+    [[nodiscard]] bool is_as_before(const RuleSpec& spec) const {
+        return spec.match == spec_.match && spec.count == spec_.count && spec.restart == spec_.restart;
+    }
+    // Another text of the same rule, which goes on where it is.
+    void take(RuleSpec spec, Turn& turn);
     // Since the last call: others may have waited for it.
     [[nodiscard]] bool take_change();
     // Once until it has been judged: a list of those to judge needs no search.
@@ -242,6 +248,7 @@ private:
     void wake_at(const std::string& value, Bucket& bucket, Time time);
     void wake(Time now);
     void remove_from_bucket(const Process& process, Turn& turn);
+    void watch_stalls(const Identity& id, Turn& turn) const;
     void forget(Turn& turn);
     void tell_exit(const Process& process, const Cause& cause, Turn& turn);
     bool may_tell(Telling& telling, Turn& turn); // one more in this second; if not it is added to the sum
@@ -319,6 +326,7 @@ private:
     }
     void take_readiness(const std::string& error, Turn& turn);
     void stop_asking(Turn& turn);
+    void end_question(const ReadySpec& asked, Turn& turn); // how it was asked
 
     // watch_kin.cpp
     void fell(Time at, std::uint32_t pid, std::string reason, Turn& turn);

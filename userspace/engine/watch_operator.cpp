@@ -42,6 +42,27 @@ void Watch::restart_by_hand(Turn& turn) {
     attempt(turn);
 }
 
+void Watch::take(RuleSpec spec, Turn& turn) {
+    const auto before = std::exchange(spec_, std::move(spec));
+    if (before.ready != spec_.ready) {
+        if (!spec_.ready.wanted() && std::exchange(unready_, false)) remember(turn);
+        if (plan_.phase == Plan::Phase::settling) {
+            if (plan_.check != 0) end_question(before.ready, turn);
+            settle(turn); // it is asked as it is said now
+        }
+    }
+    if (before.hang != spec_.hang) {
+        // What is looked for anew, and how patiently, is found by the next look.
+        findings_.clear();
+        beat_due_from_ = turn.now;
+        last_beat_.reset();
+        touched_.reset();
+        for (const auto& id : members())
+            watch_stalls(id, turn);
+    }
+    make_restless();
+}
+
 void Watch::reset(Turn& turn) {
     exhausted_ = false;
     exhausted_reason_.clear();

@@ -78,9 +78,12 @@ void Watch::take_readiness(const std::string& error, Turn& turn) {
 }
 
 void Watch::stop_asking(Turn& turn) {
-    if (plan_.check == 0) return;
+    if (plan_.check != 0) end_question(spec_.ready, turn);
+}
+
+void Watch::end_question(const ReadySpec& asked, Turn& turn) {
     turn.desk.restarts.erase(plan_.check);
-    if (!spec_.ready.command.empty()) turn.out.emplace_back(EndCommand{plan_.check});
+    if (!asked.command.empty()) turn.out.emplace_back(EndCommand{plan_.check});
     plan_.check = 0;
 }
 
