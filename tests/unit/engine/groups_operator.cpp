@@ -70,7 +70,12 @@ std::string wander(std::uint64_t seed, Daemon daemon, bool traced) {
         if (what == 5) (void)engine.pause(name, {}, now, out);
         if (what == 6) (void)engine.resume(name, now, out);
         if (what == 7) (void)engine.reset(up_to(3) == 0 ? "g" : name, now, out);
-        if (what == 8) rules[i].count.max = 3 + turn;
+        const bool anew = what == 8 && up_to(2) == 0; // else it goes on where it is
+        if (anew) rules[i].count.max = 3 + turn;
+        if (what == 8 && !anew) {
+            rules[i].escalate.exit_code = 20 + static_cast<int>(turn);
+            if (rules[i].ready.wanted()) rules[i].ready.timeout = 4s + turn * 1ms;
+        }
         if (what == 9) groups[0].restart = static_cast<GroupRestart>(up_to(3));
         if (what == 8 || what == 9) {
             engine.reload(rules, groups, now, out);
