@@ -84,6 +84,7 @@ struct Site {
     [[nodiscard]] int asked(std::vector<std::string> words) const {
         words.insert(words.begin(), {"nezuban", "health", "--socket", socket});
         std::vector<char*> argv;
+        argv.reserve(words.size() + 1);
         for (auto& word : words)
             argv.push_back(word.data());
         argv.push_back(nullptr);

@@ -10,7 +10,7 @@ namespace {
 
 // db has been killed and started again, and is paused before it has said that it is ready.
 struct Unready : Site {
-    explicit Unready(ReadySpec ready = {.tcp = "ready:db", .timeout = 2s}, Duration takes = 10s)
+    explicit Unready(const ReadySpec& ready = {.tcp = "ready:db", .timeout = 2s}, Duration takes = 10s)
         : Site(pair_of(ready), one_group()) {
         commands_live = true;
         begin();
