@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+#!/usr/bin/env bash
 # What all virtual machines of the tests have in common: how their files are put together and how they are booted. Nothing needs
 # KVM. To be sourced, not executed, from the project's folder.
 # shellcheck source=scripts/debian.sh

@@ -76,7 +76,7 @@ TEST_CASE("status --json has the shape that scripts rely on") {
     const auto& own = status["daemon"];
     CHECK(own["pid"] == daemon.child().pid());
     CHECK(own["uptime_s"].is_number());
-    CHECK(own["mode"] == "bpf");
+    CHECK(own["mode"] == nezuban::name_of(features().mode));
     for (const auto* key : {"events_received", "events_lost", "resyncs"})
         CHECK(own[key].is_number_unsigned());
     REQUIRE(status["rules"].size() == 1);

@@ -92,6 +92,7 @@ TEST_CASE("all threads of a large process are explained") {
 
 TEST_CASE("work that nobody takes is explained with its socket") {
     NEEDS_DAEMON();
+    NEEDS_PROGRAMS("what sockets hold");
     const Daemon nobody(rule("nobody"));
     Actor server("nzstuck", {"noaccept"}, fresh_name());
     const int port = server.said().at("port").get<int>();

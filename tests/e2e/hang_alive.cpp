@@ -31,6 +31,7 @@ TEST_CASE("a thread that spins is told; one that burns as much in system calls i
 
 TEST_CASE("a process that ticks falls silent, and is back") {
     NEEDS_DAEMON();
+    NEEDS_PROGRAMS("who is silent");
     const auto name = fresh_name();
     const Later later;
     Daemon daemon(later.rule() + hang_rule(name, "hang.silent = \"1s\""));

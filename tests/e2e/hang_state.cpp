@@ -22,7 +22,7 @@ TEST_CASE("a thread in D is told with its stack and system call, and when it is 
     CHECK(evidence.at("tid") == stuck.said().at("tid"));
     CHECK(evidence.at("comm") == "vforker");
     CHECK(evidence.at("state") == "D");
-    CHECK(evidence.at("killable") == true);
+    if (have_programs()) CHECK(evidence.at("killable") == true);
     CHECK(evidence.at("off_cpu_s").get<double>() > 0.0);
     CHECK(evidence.at("syscall").get<std::string>().find("vfork") != std::string::npos);
     CHECK_FALSE(evidence.at("kernel_stack").empty());
@@ -55,15 +55,15 @@ TEST_CASE("who sits in a frozen file system is told with file and device, and th
     CAPTURE(hang.dump());
     CHECK(hang["pid"] == freezer.said().at("writer"));
     const auto& evidence = hang.at("evidence");
-    CHECK(evidence.at("killable") == false);
+    if (have_programs()) CHECK(evidence.at("killable") == false);
     CHECK(evidence.at("syscall").get<std::string>().find("write") != std::string::npos);
     CHECK_FALSE(evidence.at("kernel_stack").empty());
     const auto object = evidence.at("object").get<std::string>();
     CHECK(object.find("file") != std::string::npos);
     CHECK(object.find("loop") != std::string::npos);
-    const auto device = evidence.at("device").get<std::string>();
-    CHECK(device.starts_with("loop"));
-    CHECK(device.find("), ext4 on " + dir.path().string()) != std::string::npos);
+    const auto device = evidence.value("device", "");
+    CHECK(device.starts_with("loop") == have_programs());
+    CHECK((device.find("), ext4 on " + dir.path().string()) != std::string::npos) == have_programs());
 
     freezer.tell("thaw");
     CHECK(says_how_long(events.await(name, "recovered")));
@@ -71,6 +71,7 @@ TEST_CASE("who sits in a frozen file system is told with file and device, and th
 
 TEST_CASE("a stopped process is told with who stopped it") {
     NEEDS_DAEMON();
+    NEEDS_PROGRAMS("who stopped a process");
     const auto name = fresh_name();
     const Later later;
     Daemon daemon(later.rule() + hang_rule(name, "hang.stopped = \"1s\""));

@@ -11,6 +11,7 @@ constexpr const char* unserved = "hang.unserved = \"1s\"";
 
 TEST_CASE("a server that accepts nobody is told with its socket and queue, and when it accepts again") {
     NEEDS_DAEMON();
+    NEEDS_PROGRAMS("what sockets hold");
     const auto name = fresh_name();
     const Later later;
     Daemon daemon(later.rule() + hang_rule(name, unserved));
@@ -41,6 +42,7 @@ TEST_CASE("a server that accepts nobody is told with its socket and queue, and w
 
 TEST_CASE("nobody accepts on a Unix socket, nobody reads a connection, nobody takes datagrams") {
     NEEDS_DAEMON();
+    NEEDS_PROGRAMS("what sockets hold");
     const TempDir dir;
     const auto path = dir.file("socket");
     const auto local = fresh_name();

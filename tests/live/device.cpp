@@ -26,6 +26,7 @@ std::vector<FoundDevice> devices_of(DeviceScan& scan, const std::vector<std::uin
 
 TEST_CASE("who sits in a frozen file system is told with the device below it") {
     NEEDS_BPF();
+    NEEDS_PROGRAMS("on which device a thread waits");
     if (const auto why = why_no_frozen_disk(); !why.empty()) SKIP(why);
     const TempDir dir;
     auto scan = DeviceScan::load();

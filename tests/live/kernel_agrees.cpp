@@ -49,6 +49,7 @@ std::map<long, std::uint64_t> list_of_proc() {
 
 TEST_CASE("the ring and the iterator name the same process in the same words") {
     NEEDS_BPF();
+    NEEDS_PROGRAMS("what the ring would");
     Lab lab({});
     const auto child = start_program("nzidle");
     const auto fork = lab.await<Forked>(
@@ -74,6 +75,7 @@ TEST_CASE("the ring and the iterator name the same process in the same words") {
 
 TEST_CASE("a vforked child is told as one that is in its parent's memory") {
     NEEDS_BPF();
+    NEEDS_PROGRAMS("who is gone before it can be looked up");
     Lab lab({});
     const pid_t pid = vfork();
     if (pid == 0) _exit(0);

@@ -33,6 +33,7 @@ std::uint32_t kill_by_shell(int signal, long pid) {
 
 TEST_CASE("who stopped a process is known until it goes on") {
     if (!can_load_bpf()) SKIP(why_no_bpf());
+    NEEDS_PROGRAMS("who stopped a process");
     auto lifecycle = watch_signals();
     auto victim = start_program("nzidle", {"--name", "nzlive-s"});
     const auto process = identity_of(victim.pid());
@@ -53,6 +54,7 @@ TEST_CASE("who stopped a process is known until it goes on") {
 
 TEST_CASE("of two who stop a process, the first did it") {
     if (!can_load_bpf()) SKIP(why_no_bpf());
+    NEEDS_PROGRAMS("who stopped a process");
     auto lifecycle = watch_signals();
     auto victim = start_program("nzidle");
     const auto process = identity_of(victim.pid());
@@ -69,6 +71,7 @@ TEST_CASE("of two who stop a process, the first did it") {
 
 TEST_CASE("a stop that is ignored has stopped nobody, and neither has one of somebody else's pid") {
     if (!can_load_bpf()) SKIP(why_no_bpf());
+    NEEDS_PROGRAMS("who stopped a process");
     auto lifecycle = watch_signals();
     auto victim = start_program("nzidle");
     const auto process = identity_of(victim.pid());
@@ -85,6 +88,7 @@ TEST_CASE("a stop that is ignored has stopped nobody, and neither has one of som
 
 TEST_CASE("a terminal that stops a process is nobody's doing") {
     if (!can_load_bpf()) SKIP(why_no_bpf());
+    NEEDS_PROGRAMS("who stopped a process");
     auto lifecycle = watch_signals();
     int terminal = -1;
     const pid_t leader = forkpty(&terminal, nullptr, nullptr, nullptr);

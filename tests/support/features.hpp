@@ -11,7 +11,7 @@
 
 // What only the programs tell: senders, execs of who is gone by now, the exact time of a start.
 #define NEEDS_PROGRAMS(what)                                                                                           \
-    if (nezuban::test::features().mode != nezuban::Mode::bpf) SKIP(nezuban::test::untold(what))
+    if (!nezuban::test::have_programs()) SKIP(nezuban::test::untold(what))
 // Births and ends as they happen.
 #define NEEDS_EVENTS()                                                                                                 \
     if (nezuban::test::features().mode == nezuban::Mode::polling) SKIP(nezuban::test::untold("births and ends"))
@@ -31,6 +31,10 @@ inline const Features& features() {
         return probe_features(*without);
     }();
     return found;
+}
+
+inline bool have_programs() {
+    return features().mode == Mode::bpf;
 }
 
 inline std::string untold(const std::string& what) {
