@@ -49,7 +49,8 @@ std::optional<ProcStat> parse_stat(std::string_view text) {
     const auto close = text.rfind(')');
     if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
     ProcStat stat;
-    if (std::from_chars(text.data(), text.data() + open, stat.id).ec != std::errc()) return std::nullopt;
+    const auto id = text.substr(0, open);
+    if (std::from_chars(id.data(), id.data() + id.size(), stat.id).ec != std::errc()) return std::nullopt;
     stat.comm = text.substr(open + 1, close - open - 1);
     Fields fields(text.substr(close + 1));
     const auto state = fields.word(3);

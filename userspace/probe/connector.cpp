@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include <climits>
@@ -162,7 +163,7 @@ Result<Connector> Connector::open(std::size_t buffer) {
 // Before 6.6 the kernel counts who listens, and the end of the socket takes nobody from that count: without this, each
 // fork of the machine would be told to nobody for ever.
 Connector::~Connector() {
-    if (socket_) (void)ask(socket_.get(), PROC_CN_MCAST_IGNORE, 0);
+    if (socket_) std::ignore = ask(socket_.get(), PROC_CN_MCAST_IGNORE, 0);
 }
 
 std::size_t Connector::drain(std::size_t most, const std::function<void(const ProcMessage&)>& sink) {
