@@ -57,9 +57,9 @@ TEST_CASE("a kill tells its sender: pid, name and user") {
         Child killer({"/bin/sh", "-c", "kill -" + std::to_string(signal) + " " + std::to_string(victim.pid())});
         const auto sender = static_cast<std::uint32_t>(killer.pid());
 
+        INFO(signal);
         const auto exit = lab.await_exit(victim.pid());
 
-        INFO(signal);
         CHECK(exit.cause.signal == signal);
         CHECK(exit.cause.sender_signal == signal);
         CHECK(exit.cause.sender_pid == sender);

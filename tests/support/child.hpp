@@ -62,7 +62,9 @@ public:
         if (pid_ == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             if (::getppid() != parent) ::_exit(127);
-            std::signal(SIGPIPE, SIG_DFL);
+            // Who was started in the background has SIGINT and SIGQUIT ignored, and would pass that on.
+            for (const int signal : {SIGPIPE, SIGINT, SIGQUIT})
+                std::signal(signal, SIG_DFL);
             ::dup2(in_read.get(), STDIN_FILENO);
             ::dup2(out_write.get(), STDOUT_FILENO);
             if (options.own_errors) ::dup2(error_write.get(), STDERR_FILENO);
