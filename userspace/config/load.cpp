@@ -43,10 +43,12 @@ public:
 
     Loaded run() {
         while (auto file = files_.next()) {
+            if (file->number == 0) main_file_read_ = true;
             read_file(*file);
         }
         check();
         Loaded loaded;
+        loaded.main_file_read = main_file_read_;
         loaded.spec.daemon = std::move(daemon_.value);
         for (auto& rule : rules_) {
             loaded.spec.rules.push_back(std::move(rule.value));
@@ -193,6 +195,7 @@ private:
     const Sources& sources_;
     Complaints complaints_;
     Files files_;
+    bool main_file_read_ = false;
     DaemonDraft daemon_;
     RuleDraft defaults_;
     std::size_t defaults_weight_ = 0;

@@ -25,6 +25,7 @@ struct Sources {
 struct Loaded {
     Spec spec; // to be used only when ok()
     std::vector<Diagnostic> diagnostics;
+    bool main_file_read = false; // else nothing of it is known, not even [daemon]; the first diagnostic says why
 
     [[nodiscard]] bool ok() const; // no errors; there may be warnings
 };

@@ -160,18 +160,30 @@ TEST_CASE("health without a daemon, or with one that hangs, can't tell") {
     CHECK(desk.out.str().starts_with("cannot tell: the daemon has not turned for 360"));
 }
 
-TEST_CASE("the socket is the one given, else that of the configuration, be it otherwise broken, else the default") {
+TEST_CASE("the socket is the one given, else that of the configuration, be it otherwise broken") {
     const test::TempDir directory;
     Options options;
     options.config = directory.write("n.toml", "[daemon]\nsocket = \"/run/other.sock\"\n[[process]]\nname = 7\n");
     CHECK(daemon_of(options).socket == "/run/other.sock");
     options.socket = "/run/mine.sock";
     CHECK(daemon_of(options).socket == "/run/mine.sock");
-    options.socket.reset();
-    options.config = directory.file("missing.toml");
-    CHECK(daemon_of(options).socket == "/run/nezuban/control.sock");
-    options.config = directory.write("garbage.toml", "\xff[[[");
-    CHECK(daemon_of(options).socket == "/run/nezuban/control.sock");
+}
+
+TEST_CASE("where a configuration that can't be read has its daemon isn't guessed: another one would be asked") {
+    const test::TempDir directory;
+    Options options;
+    for (const auto& config : {directory.file("missing.toml"), directory.write("garbage.toml", "[daemon\n")}) {
+        options.config = config;
+        options.socket.reset();
+        CHECK_THROWS_WITH(daemon_of(options), doctest::Contains((config + ":1:").c_str()));
+        CHECK_THROWS_WITH(daemon_of(options), doctest::Contains("where its daemon listens isn't known: say --socket"));
+        options.style = HealthStyle::lsb;
+        std::ostringstream out;
+        CHECK(run_health(options, out) == 4);
+        CHECK(out.str().starts_with("cannot tell: "));
+        options.socket = "/run/mine.sock";
+        CHECK(daemon_of(options).socket == "/run/mine.sock");
+    }
 }
 
 TEST_CASE("check prints what is wrong to standard error and what is right to standard output") {
