@@ -62,6 +62,9 @@ std::optional<ProcStat> parse_stat(std::string_view text) {
     stat.system_ticks = fields.number<std::uint64_t>(15);
     stat.threads = fields.number<std::uint32_t>(20);
     stat.start_ticks = fields.number<std::uint64_t>(22);
+    stat.code = fields.number<std::uint64_t>(26);
+    stat.environment_begin = fields.number<std::uint64_t>(50);
+    stat.environment_end = fields.number<std::uint64_t>(51);
     if (!fields.good()) return std::nullopt;
     return stat;
 }

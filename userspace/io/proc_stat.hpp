@@ -20,6 +20,9 @@ struct ProcStat {
     std::uint64_t system_ticks = 0;
     std::uint32_t threads = 0; // of the process, with those of its dead that nobody has waited for
     std::uint64_t start_ticks = 0;
+    std::uint64_t code = 0; // where its program is; 1 where that is hidden
+    std::uint64_t environment_begin = 0;
+    std::uint64_t environment_end = 0;
 
     [[nodiscard]] bool dead() const {
         return state == 'Z' || state == 'X' || state == 'x';
@@ -32,6 +35,11 @@ struct ProcStat {
     [[nodiscard]] bool kernel_thread() const {
         constexpr std::uint64_t kthread = 0x200000; // PF_KTHREAD
         return (flags & kthread) != 0;
+    }
+    // In the middle of an exec: the old program's memory is gone, and arguments and environment of the new one may not
+    // be there yet. The kernel says where the code is when all of that is done.
+    [[nodiscard]] bool between_programs() const {
+        return !ending() && !kernel_thread() && code == 0;
     }
     // Since its fork.
     [[nodiscard]] bool executed() const {

@@ -3,16 +3,19 @@
 #include "io/clock.hpp"
 #include "io/errand.hpp"
 #include "io/fd.hpp"
+#include "io/proc_stat.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <thread>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -25,18 +28,17 @@ namespace {
 
 constexpr std::string_view variable = "NEZUBAN_RUN=";
 constexpr std::string_view spawner_name = "nezuban-spawner"; // of a command, too, until it has executed its program
-constexpr std::size_t environment_limit = 8UL << 20U;        // the kernel takes 6 MiB at most
+constexpr std::chrono::milliseconds between_looks(1);
+constexpr int most_unreadable = 10; // looks at one whose environment is there, and empty: he may have unmapped it
+constexpr std::size_t environment_limit = 8UL << 20U; // the kernel takes 6 MiB at most
 
-std::uint64_t tick_ns() {
-    static const std::uint64_t each = 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-    return each;
-}
-
-std::string read_some_of(std::uint32_t pid, const char* name, std::size_t limit) {
+// Absent: it may not be opened, or is gone.
+std::optional<std::string> read_some_of(std::uint32_t pid, const char* name, std::size_t limit) {
     const Fd fd(::open(fmt::format("/proc/{}/{}", pid, name).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return std::nullopt;
     std::string text;
     std::array<char, 65536> piece{};
-    while (fd && text.size() < limit) {
+    while (text.size() < limit) {
         const auto size = ::read(fd.get(), piece.data(), piece.size());
         if (size < 0 && errno == EINTR) continue;
         if (size <= 0) break;
@@ -45,30 +47,29 @@ std::string read_some_of(std::uint32_t pid, const char* name, std::size_t limit)
     return text;
 }
 
-struct Stat {
-    std::string name;
-    std::uint32_t parent = 0;
-    std::uint64_t start_ns = 0;
-};
-
 // Absent: nobody runs under this pid. Takes none of that process' locks.
-std::optional<Stat> look_at(std::uint32_t pid) {
-    const auto text = read_some_of(pid, "stat", 4096);
-    const auto open = text.find('(');
-    const auto close = text.rfind(')'); // the name before it may hold anything, also brackets
-    if (open == std::string::npos || close == std::string::npos) return std::nullopt;
-    Stat stat{.name = text.substr(open + 1, close - open - 1)};
-    char state = 0;
-    unsigned long long ticks = 0;
-    // Fields 3, 4 and 22 of proc(5).
-    if (std::sscanf(text.c_str() + close + 1,
-                    " %c %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &state,
-                    &stat.parent, &ticks)
-        != 3)
-        return std::nullopt;
-    if (state == 'Z' || state == 'X') return std::nullopt;
-    stat.start_ns = ticks * tick_ns();
+std::optional<ProcStat> look_at(std::uint32_t pid) {
+    auto stat = parse_stat(read_some_of(pid, "stat", 4096).value_or(""));
+    if (stat && stat->dead()) stat.reset();
     return stat;
+}
+
+// In the middle of an exec there is none for a moment, and whoever has opened the old program's reads nothing. Not
+// found then, a command would be run twice.
+std::string environment_of(std::uint32_t pid) {
+    for (int unreadable = 0; unreadable < most_unreadable;) {
+        auto text = read_some_of(pid, "environ", environment_limit);
+        if (!text) return {};
+        if (!text->empty()) return std::move(*text);
+        const auto stat = look_at(pid);
+        if (!stat || stat->ending() || stat->kernel_thread()) return {};
+        if (!stat->between_programs()) {
+            if (stat->environment_begin == stat->environment_end) return {};
+            ++unreadable;
+        }
+        std::this_thread::sleep_for(between_looks);
+    }
+    return {};
 }
 
 bool leads_session(std::uint32_t pid) {
@@ -161,9 +162,9 @@ private:
             say("?;");
             const auto stat = look_at(pid);
             if (!stat) continue;
-            const auto environment = read_some_of(pid, "environ", environment_limit);
+            const auto environment = environment_of(pid);
             for (std::size_t i = 0; i < wanted_.size(); ++i) {
-                if (carries(environment, wanted_[i].token)) say(fmt::format("={} {} {};", i, pid, stat->start_ns));
+                if (carries(environment, wanted_[i].token)) say(fmt::format("={} {} {};", i, pid, start_ns(*stat)));
             }
         }
     }
@@ -204,9 +205,9 @@ private:
 // may have that number by now, is our child; a command of a dead daemon is not.
 Identity about_to_execute(std::uint32_t pid) {
     const auto stat = look_at(pid);
-    const bool so = stat && stat->name == spawner_name && stat->parent != static_cast<std::uint32_t>(::getpid())
+    const bool so = stat && stat->comm == spawner_name && stat->ppid != static_cast<std::uint32_t>(::getpid())
                     && leads_session(pid);
-    return so ? Identity{.pid = pid, .start_ns = stat->start_ns} : Identity{};
+    return so ? Identity{.pid = pid, .start_ns = start_ns(*stat)} : Identity{};
 }
 
 Identity choose(const WantedCommand& wanted, std::size_t index, const std::vector<Carrier>& carriers) {
@@ -216,7 +217,7 @@ Identity choose(const WantedCommand& wanted, std::size_t index, const std::vecto
         if (wanted.known.pid != 0 && carrier.id.pid != wanted.known.pid) continue;
         if (oldest.pid != 0 && oldest < carrier.id) continue;
         const auto stat = look_at(carrier.id.pid); // its number may be another's since the look
-        if (stat && stat->start_ns == carrier.id.start_ns) oldest = carrier.id;
+        if (stat && start_ns(*stat) == carrier.id.start_ns) oldest = carrier.id;
     }
     if (oldest.pid == 0 && wanted.known.pid != 0) return about_to_execute(wanted.known.pid);
     return oldest;
@@ -234,7 +235,7 @@ CommandSearch find_running_commands(std::span<const WantedCommand> wanted, Durat
             all = true;
         } else if (known.start_ns == 0) {
             if (leads_session(known.pid)) pids.push_back(known.pid);
-        } else if (const auto stat = look_at(known.pid); stat && same_start(stat->start_ns, known.start_ns)) {
+        } else if (const auto stat = look_at(known.pid); stat && same_start(start_ns(*stat), known.start_ns)) {
             search.found[i] = known;
         }
     }
@@ -251,7 +252,8 @@ CommandSearch find_running_commands(std::span<const WantedCommand> wanted, Durat
 }
 
 bool same_start(std::uint64_t a_ns, std::uint64_t b_ns) {
-    return a_ns / tick_ns() == b_ns / tick_ns();
+    const auto tick = static_cast<std::uint64_t>(duration_of_ticks(1).count());
+    return a_ns / tick == b_ns / tick;
 }
 
 } // namespace nezuban

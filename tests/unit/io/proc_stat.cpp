@@ -9,9 +9,11 @@ using namespace nezuban;
 
 namespace {
 
-std::string line(const std::string& name, const std::string& state, const std::string& flags) {
+std::string line(const std::string& name, const std::string& state, const std::string& flags,
+                 const std::string& code = "4194304") {
     return "4711 (" + name + ") " + state + " 12 4711 4711 0 -1 " + flags
-           + " 1 2 3 4 250 30 7 8 20 0 3 0 123456 1000 50 18446744073709551615 1 1 0 0 0\n";
+           + " 1 2 3 4 250 30 7 8 20 0 3 0 123456 1000 50 18446744073709551615 " + code
+           + " 1 0 0 0 0 0 4096 0 0 0 0 17 1 0 0 0 0 0 11 12 13 14 15 140724 140990 0\n";
 }
 
 } // namespace
@@ -28,6 +30,9 @@ TEST_CASE("a stat line tells number, name, state, parent, times, threads and sta
     CHECK(stat->system_ticks == 30);
     CHECK(stat->threads == 3);
     CHECK(stat->start_ticks == 123456);
+    CHECK(stat->code == 4194304);
+    CHECK(stat->environment_begin == 140724);
+    CHECK(stat->environment_end == 140990);
     CHECK_FALSE(stat->ending());
     CHECK_FALSE(stat->kernel_thread());
     CHECK(stat->executed());
@@ -47,6 +52,13 @@ TEST_CASE("the flags tell kernel threads, who is ending, and who has executed no
     CHECK(parse_stat(line("scand", "R", "4"))->ending());
     CHECK(parse_stat(line("scand", "Z", "0"))->ending());
     CHECK_FALSE(parse_stat(line("scand", "S", "64"))->executed());
+}
+
+TEST_CASE("who is in the middle of an exec is told by a program that is nowhere, unless he ends") {
+    CHECK(parse_stat(line("scand", "R", "4194560", "0"))->between_programs());
+    CHECK_FALSE(parse_stat(line("scand", "R", "4194560"))->between_programs());
+    CHECK_FALSE(parse_stat(line("scand", "R", "4", "0"))->between_programs());
+    CHECK_FALSE(parse_stat(line("kthreadd", "S", "2129984", "0"))->between_programs());
 }
 
 TEST_CASE("what is cut, empty or no stat at all is refused") {

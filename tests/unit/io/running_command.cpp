@@ -163,6 +163,16 @@ TEST_CASE("a command that runs is found by its token, with its start, and no mor
     CHECK(found(token, {.pid = id.pid}).pid == 0);
 }
 
+TEST_CASE("a command is found in the middle of an exec, too") {
+    const auto token = fresh_token();
+    const TempDir dir;
+    const auto again = dir.write("again", "exec /bin/sh \"$0\"\n");
+    Command command(token, "echo up; exec /bin/sh " + again);
+    CHECK(command.line() == "up");
+    for (int i = 0; i < 300; ++i)
+        REQUIRE(found(token).pid == command.pid);
+}
+
 TEST_CASE("several commands are found by one look, and who has none gets nobody") {
     const auto first = fresh_token();
     const auto second = fresh_token();
