@@ -1,5 +1,7 @@
 #include "act/output_lines.hpp"
 
+#include "core/words.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -30,15 +32,23 @@ void OutputLines::add(std::string_view bytes, Time now) {
             tell_line();
             continue;
         }
-        // Control characters could rewrite a terminal, or forge lines of the log.
-        bool harmless = static_cast<unsigned char>(byte) >= 0x20 && byte != 0x7F;
-        line_ += harmless || byte == '\t' ? byte : '?';
+        line_ += byte;
         if (line_.size() == line_limit) tell_line();
     }
 }
 
 void OutputLines::tell_line() {
-    if (!line_.empty()) sink_(line_);
+    if (line_.empty()) return;
+    // Control characters could rewrite a terminal, or forge lines of the log; a tab can't.
+    std::string shown;
+    for (std::string_view rest = line_;;) {
+        const auto piece = rest.substr(0, rest.find('\t'));
+        shown += harmless(piece, '?');
+        if (piece.size() == rest.size()) break;
+        shown += '\t';
+        rest.remove_prefix(piece.size() + 1);
+    }
+    sink_(shown);
     line_.clear();
 }
 

@@ -1,6 +1,7 @@
 #include "control/health.hpp"
 
 #include "control/select.hpp"
+#include "core/words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -73,10 +74,8 @@ std::string perfdata(const EngineView& view) {
 
 // One line is one line, and "|" begins Nagios' perfdata.
 std::string one_line(std::string text, HealthStyle style) {
-    for (char& c : text) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-        if (style == HealthStyle::nagios && c == '|') c = '/';
-    }
+    text = harmless(text, ' ');
+    if (style == HealthStyle::nagios) std::ranges::replace(text, '|', '/');
     return text;
 }
 

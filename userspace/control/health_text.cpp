@@ -1,6 +1,7 @@
 #include "control/health_text.hpp"
 
 #include "control/health.hpp"
+#include "core/words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -33,8 +34,7 @@ std::string field(std::string_view text, std::size_t most = sentence_max) {
         while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0U) == 0x80U)
             --most;
     }
-    std::string result{text.substr(0, most)};
-    std::ranges::replace_if(result, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    const auto result = harmless(text.substr(0, most), ' ');
     return cut ? result + "..." : result;
 }
 

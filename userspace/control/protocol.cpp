@@ -55,8 +55,7 @@ std::string hint(const std::array<std::pair<std::string_view, Value>, size>& tab
 // For an error message: short, and never a second line or an escape sequence.
 std::string shown(std::string_view text) {
     constexpr std::size_t length_max = 40;
-    std::string result{text.substr(0, length_max)};
-    std::ranges::replace_if(result, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+    auto result = harmless(text.substr(0, length_max), '?');
     if (text.size() > length_max) result += "...";
     return result;
 }

@@ -1,7 +1,10 @@
 #include "core/words.hpp"
 
+#include "core/utf8.hpp"
+
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include <fmt/format.h>
@@ -37,6 +40,29 @@ std::size_t distance(std::string_view a, std::string_view b) {
     return above[b.size()];
 }
 
+// C0, DEL, and C1, which a terminal obeys in UTF-8 too (U+009B is ESC [); and what turns the direction of all that
+// follows.
+bool moves_something(std::uint32_t code) {
+    return code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x202A && code <= 0x202E)
+           || (code >= 0x2066 && code <= 0x2069);
+}
+
+// What must not be shown as it is goes through replace.
+template <typename Replace> std::string replaced(std::string_view text, Replace replace) {
+    std::string result;
+    result.reserve(text.size());
+    while (!text.empty()) {
+        const auto point = first_character(text);
+        const auto character = text.substr(0, point ? point->size : 1);
+        if (point && !moves_something(point->code))
+            result += character;
+        else
+            replace(result, character);
+        text.remove_prefix(character.size());
+    }
+    return result;
+}
+
 } // namespace
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
@@ -70,17 +96,14 @@ std::string counted(std::size_t count, std::string_view noun) {
 }
 
 std::string printable(std::string_view text) {
-    std::string result;
-    result.reserve(text.size());
-    for (const char character : text) {
-        const auto byte = static_cast<unsigned char>(character);
-        if (byte < 0x20 || byte == 0x7F) {
-            result += fmt::format("\\x{:02x}", byte);
-        } else {
-            result += character;
-        }
-    }
-    return result;
+    return replaced(text, [](std::string& out, std::string_view character) {
+        for (const char byte : character)
+            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+    });
+}
+
+std::string harmless(std::string_view text, char instead) {
+    return replaced(text, [instead](std::string& out, std::string_view) { out += instead; });
 }
 
 std::string quoted(std::string_view text) {

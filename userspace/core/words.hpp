@@ -20,8 +20,12 @@ namespace nezuban {
 // "1 rule", "2 rules".
 [[nodiscard]] std::string counted(std::size_t count, std::string_view noun);
 
-// Control characters as \xNN, so that no file can move the cursor of whoever reads its errors.
+// What a terminal would obey, or can't show, as \xNN: control characters of both sets, changes of direction, and what
+// is no UTF-8. No file and no process can move the cursor of whoever reads of it.
 [[nodiscard]] std::string printable(std::string_view text);
+
+// The same with one character in place of each of those: for text that is kept, and must not grow.
+[[nodiscard]] std::string harmless(std::string_view text, char instead);
 
 // In quotes, printable, and cut at about 60 bytes.
 [[nodiscard]] std::string quoted(std::string_view text);

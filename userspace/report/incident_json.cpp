@@ -3,6 +3,7 @@
 #include "core/date.hpp"
 #include "core/fact_json.hpp"
 #include "core/signal_names.hpp"
+#include "core/words.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -64,11 +65,8 @@ std::string to_text(const Incident& incident) {
     for (const auto& fact : incident.evidence)
         if (!needless(fact, incident) && (!told || fact.key.ends_with("stack")))
             text += fmt::format("; {}: {}", fact.key, text_of(fact));
-    for (char& byte : text) {
-        // Whoever names a process must not be able to write lines of the log, or to a terminal.
-        if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F) byte = '?';
-    }
-    return text;
+    // Whoever names a process must not be able to write lines of the log, or to a terminal.
+    return harmless(text, '?');
 }
 
 } // namespace nezuban

@@ -66,6 +66,8 @@ TEST_CASE("a flood isn't even read until its second is over") {
 
 TEST_CASE("control characters can't reach a terminal") {
     Told told;
-    told.output.add("a\tb\x1b[31m\r\x7f\xc3\xa9\n", told.now);
-    CHECK(told.lines == std::vector<std::string>{"a\tb?[31m??\xc3\xa9"});
+    told.output.add("a\tb\x1b[31m\r\x7f\xc3\xa9\xc2\x9b"
+                    "2J\xff\t\n",
+                    told.now);
+    CHECK(told.lines == std::vector<std::string>{"a\tb?[31m??\xc3\xa9?2J?\t"});
 }

@@ -20,6 +20,15 @@ TEST_CASE("the nearest word is the one that was probably meant") {
 
 TEST_CASE("what is shown can neither move a cursor nor fill a screen") {
     CHECK(printable("a\x1b[2J\n\x7f") == "a\\x1b[2J\\x0a\\x7f");
+    CHECK(printable("a\xc2\x9b"
+                    "31mb")
+          == "a\\xc2\\x9b31mb"); // CSI without ESC
+    CHECK(printable("a\x9b"
+                    "31m\xff")
+          == "a\\x9b31m\\xff");
+    CHECK(printable("a\u202eb\u2066") == "a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6");
+    CHECK(printable("é番\U0001f600") == "é番\U0001f600");
+    CHECK(harmless("a\x1b[2J\n\xc2\x9b番\xff", '?') == "a?[2J??番?");
     CHECK(quoted("寝ずの番") == "\"寝ずの番\"");
     CHECK(quoted(std::string(59, 'a') + "番人") == "\"" + std::string(59, 'a') + "…\"");
     CHECK(quoted(std::string(10'000, '\xbf')).size() < 20); // no beginning of a character anywhere
