@@ -1,11 +1,12 @@
 // The ring, the iterator and /proc tell of the same processes, by the programs that fit this kernel.
+#include "io/proc_stat.hpp"
 #include "live/identity.hpp"
 #include "live/lab.hpp"
 #include "probe/overhead.hpp"
 
 #include <fstream>
+#include <iterator>
 #include <map>
-#include <sstream>
 
 #include <dirent.h>
 #include <sys/wait.h>
@@ -25,21 +26,16 @@ std::map<long, SnapshotTask> list_of_iterator() {
     return tasks;
 }
 
-// By pid: clock ticks from boot to start, the 22nd word of /proc/PID/stat.
+// By pid: clock ticks from boot to start.
 std::map<long, std::uint64_t> list_of_proc() {
     std::map<long, std::uint64_t> ticks;
     DIR* folder = opendir("/proc");
     if (folder == nullptr) fail_with_errno("/proc");
     while (const auto* entry = readdir(folder)) {
-        const long pid = std::atol(entry->d_name);
+        if (std::atol(entry->d_name) <= 0) continue;
         std::ifstream file("/proc/" + std::string(entry->d_name) + "/stat");
-        std::string line;
-        if (pid <= 0 || !std::getline(file, line)) continue;
-        std::istringstream words(line.substr(line.rfind(')') + 2));
-        std::string word;
-        for (int at = 3; at <= 22; ++at)
-            words >> word;
-        ticks[pid] = std::stoull(word);
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        if (const auto stat = parse_stat(text)) ticks[stat->id] = stat->start_ticks;
     }
     closedir(folder);
     return ticks;
