@@ -88,10 +88,15 @@ TEST_CASE("churn counts every process it made") {
 
 TEST_CASE("a pid comes back for another process") {
     if (!can_recycle_pids()) SKIP("ns_last_pid cannot be written");
-    auto recycle = start_program("nzrecycle", {"--at-once", "--second-name", "nzsecond"});
-    const auto line = recycle.read_line();
-    CHECK(line.find("\"recycled\"") != std::string::npos);
-    CHECK(proc(number_in(line, "pid"), "comm") == "nzsecond\n");
-    recycle.close_input();
-    CHECK(recycle.wait().exit_code == 0);
+    for (const auto deadline = after();;) {
+        auto recycle = start_program("nzrecycle", {"--at-once", "--second-name", "nzsecond"});
+        const auto line = recycle.read_line();
+        // Where others fork as fast as they can, one of them may have got the number, and keep it.
+        if (line.find("gave-up") != std::string::npos && Clock::now() < deadline) continue;
+        CHECK(line.find("\"recycled\"") != std::string::npos);
+        CHECK(proc(number_in(line, "pid"), "comm") == "nzsecond\n");
+        recycle.close_input();
+        CHECK(recycle.wait().exit_code == 0);
+        return;
+    }
 }
