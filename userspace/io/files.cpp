@@ -62,6 +62,12 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
     }
 }
 
+std::optional<FileId> file_id(const std::string& path) {
+    struct stat info{};
+    if (::stat(path.c_str(), &info) != 0) return std::nullopt;
+    return FileId{.device = info.st_dev, .number = info.st_ino};
+}
+
 Result<std::vector<std::string>> expand_glob(const std::string& pattern) {
     glob_t found{};
     auto matters = [](const char*, int error) { return error == ENOENT || error == ENOTDIR ? 0 : 1; };

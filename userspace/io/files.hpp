@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,14 @@ Result<void> remove_file(const std::string& path);
 // The exclusive flock on the file, with our pid written inside. It belongs to the open file: every duplicate, also in
 // another process, holds it. Tried again and again for `patience`; then the error names the pid found inside.
 [[nodiscard]] Result<Fd> lock_file(const std::string& path, Duration patience);
+
+// Which file this is, whatever it is called: device and number. Empty: there is none.
+struct FileId {
+    std::uint64_t device = 0;
+    std::uint64_t number = 0;
+    friend bool operator==(const FileId&, const FileId&) = default;
+};
+[[nodiscard]] std::optional<FileId> file_id(const std::string& path);
 
 // An unnamed file in memory with this content, at its beginning.
 [[nodiscard]] Result<Fd> memory_file(std::string_view content);

@@ -91,6 +91,7 @@ struct History::State {
     std::string path;
     std::uint64_t limit = 0;
     std::string aside;
+    std::optional<FileId> file;
 
     [[nodiscard]] std::uint64_t budget() const {
         return limit / 4 * 3; // the rest is for the log of what isn't folded in yet
@@ -193,8 +194,15 @@ Result<History> History::open_for_writing(const std::string& path, std::uint64_t
         database = open_checked(path, size_limit);
     }
     if (!database) return std::unexpected(database.error());
-    return History(std::make_unique<State>(
-        State{.database = std::move(*database), .path = path, .limit = size_limit, .aside = std::move(aside)}));
+    return History(std::make_unique<State>(State{.database = std::move(*database),
+                                                 .path = path,
+                                                 .limit = size_limit,
+                                                 .aside = std::move(aside),
+                                                 .file = file_id(path)}));
+}
+
+bool History::in_place() const {
+    return state_->file && file_id(state_->path) == state_->file;
 }
 
 Result<History> History::open_for_reading(const std::string& path) {

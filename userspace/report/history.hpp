@@ -69,6 +69,9 @@ public:
     [[nodiscard]] Result<std::vector<StoredMemory>> stored_memories() const;
     [[nodiscard]] Result<Memories> load_memories(const ClockPair& clocks, const std::string& boot) const;
 
+    // Whether the file that is written is the one at its path still, and not one that somebody has removed or moved.
+    [[nodiscard]] bool in_place() const;
+
     // Empty, or a sentence on the file that had to be replaced.
     [[nodiscard]] const std::string& set_aside() const;
 

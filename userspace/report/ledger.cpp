@@ -1,7 +1,10 @@
 #include "report/ledger.hpp"
 
+#include "io/files.hpp"
+
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <vector>
 
 #include <fmt/format.h>
@@ -14,6 +17,7 @@ namespace {
 
 constexpr Duration first_pause = 1s;
 constexpr Duration longest_pause = 60s;
+constexpr std::uint32_t state_dir_mode = 0750;
 
 std::size_t size_of(const HistoryEntry& entry) {
     return entry.json.size() + entry.rule.size() + 100;
@@ -41,12 +45,34 @@ void Ledger::add(wire::Note note) {
     }
 }
 
+// What a file knew that is no more is written into the one that takes its place.
+Result<void> Ledger::open() {
+    if (auto made = make_directories(std::filesystem::path(path_).parent_path(), state_dir_mode); !made) return made;
+    auto opened = History::open_for_writing(path_, size_limit_);
+    if (!opened) return std::unexpected(opened.error());
+    if (!opened->set_aside().empty()) tell_(Severity::error, "history: " + opened->set_aside());
+    auto stored = opened->stored_memories();
+    if (!stored) return std::unexpected(stored.error());
+    auto missing = known_;
+    for (auto& each : *stored) {
+        missing.erase(each.rule);
+        auto rule = each.rule;
+        known_.try_emplace(std::move(rule), std::move(each));
+    }
+    for (auto& [rule, each] : missing)
+        memories_.try_emplace(rule, std::move(each));
+    history_ = std::move(*opened);
+    return {};
+}
+
 Result<void> Ledger::try_to_write() {
+    // Else all that comes would go to a file that nobody can find, and be lost without a word.
+    if (history_ && !history_->in_place()) {
+        tell_(Severity::error, "history: " + path_ + " was taken away; a fresh one is begun");
+        history_.reset();
+    }
     if (!history_) {
-        auto opened = History::open_for_writing(path_, size_limit_);
-        if (!opened) return std::unexpected(opened.error());
-        history_ = std::move(*opened);
-        if (!history_->set_aside().empty()) tell_(Severity::error, "history: " + history_->set_aside());
+        if (auto opened = open(); !opened) return opened;
     }
     std::vector<HistoryEntry> entries(entries_.begin(), entries_.end());
     std::vector<StoredMemory> memories;
@@ -83,6 +109,13 @@ void Ledger::succeeded() {
     }
     entries_.clear();
     bytes_ = 0;
+    for (auto& [rule, each] : memories_) {
+        if (each.json.empty()) {
+            known_.erase(rule);
+        } else {
+            known_.insert_or_assign(rule, std::move(each));
+        }
+    }
     memories_.clear();
     error_.clear();
     pause_ = Duration::zero();

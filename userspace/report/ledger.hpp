@@ -39,6 +39,7 @@ public:
 
 private:
     Result<void> try_to_write();
+    Result<void> open();
     void failed(const Error& error, Time now);
     void succeeded();
     [[nodiscard]] bool idle() const {
@@ -52,6 +53,7 @@ private:
     std::deque<HistoryEntry> entries_;
     std::size_t bytes_ = 0;                        // in entries_
     std::map<std::string, StoredMemory> memories_; // by rule: the last one
+    std::map<std::string, StoredMemory> known_;    // what the file holds, in case that it is taken away
     std::string error_;
     std::optional<Time> retry_at_;
     Duration pause_{};

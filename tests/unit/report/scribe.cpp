@@ -10,6 +10,7 @@
 #include "support/temp_dir.hpp"
 
 #include <csignal>
+#include <filesystem>
 #include <functional>
 #include <optional>
 
@@ -263,6 +264,31 @@ TEST_CASE("a damaged history is set aside and said, and writing goes on") {
     here.until_written();
     CHECK(here.entries().size() == 1);
     CHECK(here.scratch.read("log").find("set aside as") != std::string::npos);
+}
+
+TEST_CASE("a history that is taken away is said, a fresh one is begun, and it holds all that has to be remembered") {
+    Here here("/state");
+    here.start();
+    here.scribe.incident(incident("before"));
+    here.scribe.remember({.rule = "scanner", .streak = 7});
+    here.scribe.remember({.rule = "mailer", .streak = 3});
+    here.until_written();
+
+    std::filesystem::remove_all(here.state_dir);
+    here.scribe.remember({.rule = "mailer", .streak = 4});
+    here.scribe.incident(incident("after"));
+    here.until_written();
+
+    const auto entries = here.entries();
+    REQUIRE(entries.size() == 1);
+    CHECK(entries[0].json.find("after") != std::string::npos);
+    const auto memories =
+        History::open_for_reading(history_path(here.state_dir)).value().load_memories(clock_pair(), boot_id());
+    REQUIRE(memories->kept.size() == 2);
+    CHECK(memories->kept[0].streak == 4);
+    CHECK(memories->kept[1].streak == 7);
+    CHECK(here.scratch.read("log").find("was taken away") != std::string::npos);
+    CHECK(here.deaths == 0);
 }
 
 TEST_CASE("while the disk is full the log goes on, and what was kept is written when there is room") {
