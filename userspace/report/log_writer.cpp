@@ -68,7 +68,8 @@ struct LogWriter::State {
 
     void to_journal(const wire::Note& note) const {
         bool incident = note.kind == wire::Note::Kind::incident;
-        sd_journal_send("MESSAGE=%s", note.text.c_str(), "PRIORITY=%d", priority_of(note.severity),
+        const auto message = printable(note.text); // what is binary the journal shows as the number of its bytes
+        sd_journal_send("MESSAGE=%s", message.c_str(), "PRIORITY=%d", priority_of(note.severity),
                         "SYSLOG_IDENTIFIER=nezuban", incident ? "NEZUBAN_EVENT=%s" : nullptr, note.event.c_str(),
                         "NEZUBAN_RULE=%s", note.rule.c_str(), "NEZUBAN_INCIDENT=%s", note.json.c_str(), nullptr);
     }

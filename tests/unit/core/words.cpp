@@ -28,6 +28,9 @@ TEST_CASE("what is shown can neither move a cursor nor fill a screen") {
           == "a\\x9b31m\\xff");
     CHECK(printable("a\u202eb\u2066") == "a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6");
     CHECK(printable("é番\U0001f600") == "é番\U0001f600");
+    CHECK(printable("\xff\xc0\x80\xe7\x95") == "\\xff\\xc0\\x80\\xe7\\x95");
+    CHECK(printable("\xed\xa0\x80\xf4\x90\x80\x80\xf0\x9f\xa6z").find_first_not_of("\\x0123456789abcdefz")
+          == std::string::npos);
     CHECK(harmless("a\x1b[2J\n\xc2\x9b番\xff", '?') == "a?[2J??番?");
     CHECK(quoted("寝ずの番") == "\"寝ずの番\"");
     CHECK(quoted(std::string(59, 'a') + "番人") == "\"" + std::string(59, 'a') + "…\"");
