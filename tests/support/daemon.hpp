@@ -37,6 +37,13 @@ public:
         return {bytes, static_cast<std::size_t>(got)};
     }
 
+    // What came until now is nobody's any more.
+    void forget() {
+        char byte = 0;
+        while (::recv(fd_.get(), &byte, 1, MSG_DONTWAIT) >= 0) {
+        }
+    }
+
     // Messages until one that holds the assignment as a line of its own; that one is returned.
     std::string await(const std::string& assignment, Deadline deadline = after(), int sender = -1) {
         for (;;) {
@@ -71,6 +78,7 @@ public:
 
     // Returns when it says READY=1; throws with its log when it ends instead.
     void start(std::vector<std::pair<std::string, std::string>> environment = {}) {
+        notify_.forget(); // the last words of one that was killed: it isn't he who is ready
         environment.emplace_back("NOTIFY_SOCKET", dir_.file("service-manager"));
         child_ = std::make_unique<Child>(
             logged(withholding({nezuban_binary(), "run", "-c", config_})),
