@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t rules_at_once = 8;
 constexpr std::size_t attempts = 3;
+constexpr std::size_t many = 100; // more than commands that may run at once
 
 // $1: a named pipe whose end is the end of what stays behind, $2: nzidle.
 const std::vector<std::string>& scripts() {
@@ -109,5 +110,38 @@ TEST_CASE("hostile restart commands: each costs its attempt, all are ended, and 
     // nothing of them is left, but what has left their group and so is somebody else's,
     theirs.let_go();
     check_no_leak(daemon, before);
+    CHECK(daemon.stop().exit_code == 0);
+}
+
+TEST_CASE("very many fall at once while what tells of it hangs: all of them are restarted all the same") {
+    NEEDS_DAEMON();
+    INFO("NEZUBAN_SEED=" << seed());
+    Dice dice("hanging notifiers");
+    const TempDir dir;
+    const Leash leash(dir.file("leash"));
+    Leash theirs(dir.file("theirs"));
+    const std::vector<std::string> hangs{"exec \"$2\" --leash \"$1\"", "trap '' TERM; read -r line <\"$1\"",
+                                         "exec >&- 2>&- <&-; exec \"$2\" --leash \"$1\""};
+    std::vector<Service> services;
+    std::string text;
+    for (std::size_t i = 0; i < many; ++i) {
+        services.emplace_back(
+            dir, leash, "notify.command = " + script(dice.pick(hangs), {theirs.path(), program("nzidle")}) + "\n");
+        text += services.back().text;
+    }
+    Daemon daemon(text);
+    Witness witness(similar_to(services.front().name));
+
+    // All are missing from the beginning; what they are told with takes a minute.
+    daemon.start();
+    for (const auto& service : services)
+        (void)service.await_pid(daemon);
+
+    for (const auto& service : services) {
+        CHECK(service.diary.lines() == 1);
+        CHECK(rule_status(daemon, service.name)["restart"]["attempts_used"] == 1);
+    }
+    witness.check();
+    theirs.let_go();
     CHECK(daemon.stop().exit_code == 0);
 }

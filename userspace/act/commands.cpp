@@ -17,6 +17,11 @@ namespace {
 
 constexpr auto grace = 2s;
 
+// Nobody waits for the end of one that is given an incident to tell of.
+Commands::Lane lane_of(const RunCommand& command) {
+    return command.input ? Commands::Lane::news : Commands::Lane::deeds;
+}
+
 CommandEnded never_started(CommandId id, std::string why) {
     return {.id = id, .error = std::move(why)};
 }
@@ -26,22 +31,30 @@ CommandEnded never_started(CommandId id, std::string why) {
 Commands::Commands(Loop& loop, Spawner& spawner, Emit emit, Outputs::Line output, Render render)
     : spawner_(spawner), emit_(std::move(emit)), render_(std::move(render)), outputs_(loop, std::move(output)) {}
 
-std::size_t Commands::running() const {
-    return static_cast<std::size_t>(std::ranges::count_if(
-        commands_ | std::views::values, [](const Command& command) { return !command.adopted && !command.told; }));
+std::size_t Commands::running(Lane lane) const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(commands_ | std::views::values, [lane](const Command& command) {
+            return command.lane == lane && !command.adopted && !command.told;
+        }));
+}
+
+bool Commands::has_room(Lane lane) const {
+    return !queues_.at(lane).empty() && running(lane) < running_limit;
 }
 
 void Commands::run(RunCommand command) {
-    if (queue_.size() >= queue_limit) {
+    auto& queue = queues_.at(lane_of(command));
+    if (queue.size() >= queue_limit) {
         events_.emplace_back(never_started(command.id, "too many commands are waiting already"));
     } else {
-        queue_.push_back(std::move(command));
+        queue.push_back(std::move(command));
     }
     settle();
 }
 
 void Commands::launch(RunCommand command) {
     auto id = command.id;
+    const auto lane = lane_of(command);
     auto refuse = [&](std::string why) { events_.emplace_back(never_started(id, std::move(why))); };
     if (commands_.size() >= known_limit) return refuse("too many commands that were started never ended");
     if (commands_.contains(id)) return refuse("a command of this number is running already");
@@ -67,7 +80,7 @@ void Commands::launch(RunCommand command) {
         outputs_.abandon(id);
         return refuse(asked.error().text);
     }
-    Command entry{.label = std::move(command.label)};
+    Command entry{.lane = lane, .label = std::move(command.label)};
     if (command.timeout > Duration::zero()) entry.deadline = monotonic_now() + command.timeout;
     commands_.emplace(id, std::move(entry));
 }
@@ -94,9 +107,10 @@ void Commands::on_spawned(CommandId id, const Spawned& spawned) {
 }
 
 void Commands::end(CommandId id) {
-    auto waiting = std::ranges::find(queue_, id, &RunCommand::id);
-    if (waiting != queue_.end()) {
-        queue_.erase(waiting);
+    for (auto& queue : queues_ | std::views::values) {
+        auto waiting = std::ranges::find(queue, id, &RunCommand::id);
+        if (waiting == queue.end()) continue;
+        queue.erase(waiting);
         events_.emplace_back(CommandEnded{.id = id, .timed_out = true, .error = "ended before it was started"});
     }
     auto found = commands_.find(id);
@@ -221,15 +235,17 @@ void Commands::settle() {
     if (settling_) return;
     settling_ = true;
     do {
-        while (!queue_.empty() && running() < running_limit) {
-            auto next = std::move(queue_.front());
-            queue_.pop_front();
-            launch(std::move(next));
+        for (auto& [lane, queue] : queues_) {
+            while (has_room(lane)) {
+                auto next = std::move(queue.front());
+                queue.pop_front();
+                launch(std::move(next));
+            }
         }
         auto events = std::exchange(events_, {});
         for (auto& event : events)
             emit_(std::move(event));
-    } while (!events_.empty() || (!queue_.empty() && running() < running_limit));
+    } while (!events_.empty() || has_room(Lane::deeds) || has_room(Lane::news));
     settling_ = false;
 }
 

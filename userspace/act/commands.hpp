@@ -22,7 +22,9 @@ public:
     using Emit = std::function<void(Event)>; // CommandStarted, CommandEnded; may call back into run, end and adopt
     using Render = std::function<std::string(const Incident&)>;
 
-    static constexpr std::size_t running_limit = 64; // at once, adopted ones not counted
+    // At once, adopted ones not counted; and that wait for a place. Those that only tell of something, whose mail
+    // server may be what has fallen, have places of their own: a restart never waits for them.
+    static constexpr std::size_t running_limit = 64;
     static constexpr std::size_t queue_limit = 1000;
     static constexpr std::size_t known_limit = 1000; // with the adopted and those that even SIGKILL can't end
 
@@ -41,9 +43,11 @@ public:
     void advance(Time now);
     [[nodiscard]] std::optional<Time> next_deadline() const;
 
-    [[nodiscard]] std::size_t running() const; // as running_limit counts
-    [[nodiscard]] std::size_t queued() const {
-        return queue_.size();
+    enum class Lane { deeds, news };
+
+    [[nodiscard]] std::size_t running(Lane lane) const; // as running_limit counts
+    [[nodiscard]] std::size_t queued(Lane lane) const {
+        return queues_.at(lane).size();
     }
 
 private:
@@ -52,6 +56,7 @@ private:
     struct Command {
         std::uint32_t pid = 0; // 0: asked for
         Phase phase = Phase::asked;
+        Lane lane = Lane::deeds;
         std::string label;
         std::optional<Time> deadline; // of the phase
         bool end_wanted = false;      // before it was there
@@ -67,12 +72,13 @@ private:
     void overdue(CommandId id, Command& command, Time now);
     void tell(CommandId id, Command& command, CommandEnded ended);
     void settle();
+    [[nodiscard]] bool has_room(Lane lane) const;
 
     Spawner& spawner_;
     Emit emit_;
     Render render_;
     std::map<CommandId, Command> commands_;
-    std::deque<RunCommand> queue_;
+    std::map<Lane, std::deque<RunCommand>> queues_{{Lane::deeds, {}}, {Lane::news, {}}};
     std::vector<Event> events_; // to be emitted when nothing here is being walked through
     bool settling_ = false;
     Outputs outputs_;

@@ -169,7 +169,7 @@ TEST_CASE("a command may be ended before it is there, while it waits, and when i
 
     for (CommandId id = 2; id < 68; ++id)
         here.commands.run(here.shell(id, "exec sleep 1000"));
-    CHECK(here.commands.queued() == 2);
+    CHECK(here.commands.queued(Commands::Lane::deeds) == 2);
     here.commands.end(67);
     CHECK(here.end_of(67).error == "ended before it was started");
     CHECK_FALSE(here.started.contains(67));
@@ -178,7 +178,7 @@ TEST_CASE("a command may be ended before it is there, while it waits, and when i
         here.commands.end(id);
     for (CommandId id = 2; id < 67; ++id)
         here.end_of(id);
-    CHECK(here.commands.running() == 0);
+    CHECK(here.commands.running(Commands::Lane::deeds) == 0);
 }
 
 TEST_CASE("an adopted command has no time-out and takes nobody's place, and its end is told") {
@@ -187,7 +187,7 @@ TEST_CASE("an adopted command has no time-out and takes nobody's place, and its 
     here.wait_for_line("ready");
     here.commands.adopt(1);
     CHECK_FALSE(here.commands.next_deadline());
-    CHECK(here.commands.running() == 0);
+    CHECK(here.commands.running(Commands::Lane::deeds) == 0);
     here.commands.advance(monotonic_now() + 24h);
     ::kill(static_cast<pid_t>(here.started.at(1)), SIGKILL);
     auto ended = here.end_of(1);
@@ -213,7 +213,7 @@ TEST_CASE("five hundred quick commands are all told, at most 64 of them at once"
     Here here;
     for (CommandId id = 1; id <= 500; ++id) {
         here.commands.run({.id = id, .argv = {"/bin/true"}, .timeout = 1min, .label = "test"});
-        CHECK(here.commands.running() <= 64);
+        CHECK(here.commands.running(Commands::Lane::deeds) <= 64);
     }
     for (CommandId id = 1; id <= 500; ++id) {
         auto ended = here.end_of(id);
@@ -240,6 +240,26 @@ TEST_CASE("beyond a thousand that wait, a command is refused at once") {
         here.end_of(id);
 }
 
+TEST_CASE("those that only tell of something take nobody's place, however many hang and wait") {
+    Here here;
+    auto news = [&](CommandId id) {
+        auto command = here.shell(id, "exec sleep 1000");
+        command.input = Incident{.reason = "it fell"};
+        return command;
+    };
+    for (CommandId id = 1; id <= 1064; ++id)
+        here.commands.run(news(id));
+    CHECK(here.ended.empty());
+    here.commands.run(here.shell(2000, "exit 3"));
+    CHECK(here.end_of(2000).exit_code == 3);
+    here.commands.run(news(2001));
+    CHECK(here.ended.at(2001).error == "too many commands are waiting already");
+    for (CommandId id = 1064; id >= 1; --id)
+        here.commands.end(id);
+    for (CommandId id = 1; id <= 1064; ++id)
+        here.end_of(id);
+}
+
 TEST_CASE("a dead spawner is an error of the command that was asked for, and no more") {
     Here here;
     ::kill(static_cast<pid_t>(here.spawner.pid()), SIGSTOP);
@@ -257,7 +277,7 @@ TEST_CASE("a spawner that doesn't answer holds up nobody, and what it starts too
     here.commands.run(here.shell(1, "exec sleep 1000"));
     here.commands.advance(monotonic_now() + 1h);
     CHECK(here.ended.at(1).timed_out);
-    CHECK(here.commands.running() == 0);
+    CHECK(here.commands.running(Commands::Lane::deeds) == 0);
     ::kill(spawner, SIGCONT);
     while (here.spawner.outstanding() > 0)
         here.step();
