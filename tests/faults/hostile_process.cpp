@@ -124,9 +124,14 @@ TEST_CASE("a pid that belongs to somebody else by now is not killed for its last
         REQUIRE(number_in(line, "pid") == first);
         // when it was judged, and SIGKILL would have come by now,
         await_rule(daemon, name, [](const json& rule) { return rule["state"] == "ok" && rule["count"] == 1; });
-        // then the other one is alive.
-        std::ifstream file("/proc/" + std::to_string(first) + "/stat");
-        const std::string stat{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+        // then the other one is alive: asleep as it began, and not a zombie.
+        std::string stat;
+        for (const auto deadline = after(); Clock::now() < deadline;) {
+            std::ifstream file("/proc/" + std::to_string(first) + "/stat");
+            stat.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+            if (stat.find(") R") == std::string::npos) break;
+        }
+        CAPTURE(stat);
         CHECK(stat.find("(" + similar + ") S") != std::string::npos);
     }
     CHECK(old.ask("rename x") == R"({"event": "renamed", "name": "x"})");
