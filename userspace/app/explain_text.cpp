@@ -34,10 +34,9 @@ struct Group {
     bool hung = false;
 };
 
-std::string cut(std::string text) {
+std::string cut(const std::string& text) {
     if (text.size() <= width) return text;
-    text.resize(width - 3);
-    return text + "...";
+    return std::string(beginning(text, width - 3)) + "...";
 }
 
 std::string with_thousands(std::size_t number) {

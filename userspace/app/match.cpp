@@ -104,7 +104,7 @@ void print(const RuleSpec& rule, const std::vector<Process>& processes, UserName
     for (const auto& process : processes | std::views::take(shown)) {
         const auto line = printable(fmt::format("{}", fmt::join(arguments_of(process), " ")));
         out << fmt::format("  {:>8} {:<15} {:<12} {}\n", process.id.pid, printable(process.shown_name()),
-                           users.of(process.uid), line.substr(0, 100));
+                           users.of(process.uid), beginning(line, 100));
     }
     if (processes.size() > shown) out << fmt::format("  ... and {} more\n", processes.size() - shown);
 }

@@ -30,11 +30,8 @@ std::string field(std::string_view text, std::size_t most = sentence_max) {
     if (cut) {
         constexpr std::size_t dots = 3;
         most -= dots;
-        // Not through a letter: UTF-8 goes on with 10xxxxxx.
-        while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0U) == 0x80U)
-            --most;
     }
-    const auto result = harmless(text.substr(0, most), ' ');
+    const auto result = harmless(beginning(text, most), ' ');
     return cut ? result + "..." : result;
 }
 

@@ -55,7 +55,7 @@ std::string hint(const std::array<std::pair<std::string_view, Value>, size>& tab
 // For an error message: short, and never a second line or an escape sequence.
 std::string shown(std::string_view text) {
     constexpr std::size_t length_max = 40;
-    auto result = harmless(text.substr(0, length_max), '?');
+    auto result = harmless(beginning(text, length_max), '?');
     if (text.size() > length_max) result += "...";
     return result;
 }

@@ -106,14 +106,18 @@ std::string harmless(std::string_view text, char instead) {
     return replaced(text, [instead](std::string& out, std::string_view) { out += instead; });
 }
 
+std::string_view beginning(std::string_view text, std::size_t most) {
+    if (text.size() <= most) return text;
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80U) {
+        --most;
+    }
+    return text.substr(0, most);
+}
+
 std::string quoted(std::string_view text) {
     constexpr std::size_t longest = 60;
     if (text.size() <= longest) return fmt::format("\"{}\"", printable(text));
-    auto end = longest;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) {
-        --end; // not in the middle of a character
-    }
-    return fmt::format("\"{}…\"", printable(text.substr(0, end)));
+    return fmt::format("\"{}…\"", printable(beginning(text, longest)));
 }
 
 std::string listed(std::span<const std::string_view> words) {

@@ -27,6 +27,9 @@ namespace nezuban {
 // The same with one character in place of each of those: for text that is kept, and must not grow.
 [[nodiscard]] std::string harmless(std::string_view text, char instead);
 
+// At most so many bytes of it, and no half character at the end.
+[[nodiscard]] std::string_view beginning(std::string_view text, std::size_t most);
+
 // In quotes, printable, and cut at about 60 bytes.
 [[nodiscard]] std::string quoted(std::string_view text);
 

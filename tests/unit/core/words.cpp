@@ -32,6 +32,9 @@ TEST_CASE("what is shown can neither move a cursor nor fill a screen") {
     CHECK(printable("\xed\xa0\x80\xf4\x90\x80\x80\xf0\x9f\xa6z").find_first_not_of("\\x0123456789abcdefz")
           == std::string::npos);
     CHECK(harmless("a\x1b[2J\n\xc2\x9b番\xff", '?') == "a?[2J??番?");
+    CHECK(beginning("ab番c", 4) == "ab");
+    CHECK(beginning("ab番c", 5) == "ab番");
+    CHECK(beginning("ab番c", 6) == "ab番c");
     CHECK(quoted("寝ずの番") == "\"寝ずの番\"");
     CHECK(quoted(std::string(59, 'a') + "番人") == "\"" + std::string(59, 'a') + "…\"");
     CHECK(quoted(std::string(10'000, '\xbf')).size() < 20); // no beginning of a character anywhere
