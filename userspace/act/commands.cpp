@@ -179,14 +179,20 @@ void Commands::on_child() {
         ids.push_back(id);
     for (auto id : ids)
         look(id);
-    // With a request unanswered, a child that nobody knows may be the one asked for.
-    if (spawner_.outstanding() == 0) {
-        reap_strays([this](std::uint32_t pid) {
-            return std::ranges::any_of(commands_ | std::views::values,
-                                       [pid](const Command& command) { return command.pid == pid; });
-        });
-    }
+    others_ended_ = true;
+    reap_others();
     settle();
+}
+
+// With a request unanswered, a child that nobody knows may be the one asked for: then as soon as there is none. No
+// other SIGCHLD may ever come.
+void Commands::reap_others() {
+    if (!others_ended_ || spawner_.outstanding() > 0) return;
+    others_ended_ = false;
+    reap_strays([this](std::uint32_t pid) {
+        return std::ranges::any_of(commands_ | std::views::values,
+                                   [pid](const Command& command) { return command.pid == pid; });
+    });
 }
 
 void Commands::overdue(CommandId id, Command& command, Time now) {
@@ -205,6 +211,7 @@ void Commands::overdue(CommandId id, Command& command, Time now) {
 }
 
 void Commands::advance(Time now) {
+    reap_others();
     std::vector<CommandId> due;
     for (const auto& [id, command] : commands_) {
         if (command.deadline && *command.deadline <= now) due.push_back(id);

@@ -72,6 +72,7 @@ private:
     void overdue(CommandId id, Command& command, Time now);
     void tell(CommandId id, Command& command, CommandEnded ended);
     void settle();
+    void reap_others();
     [[nodiscard]] bool has_room(Lane lane) const;
 
     Spawner& spawner_;
@@ -81,6 +82,7 @@ private:
     std::map<Lane, std::deque<RunCommand>> queues_{{Lane::deeds, {}}, {Lane::news, {}}};
     std::vector<Event> events_; // to be emitted when nothing here is being walked through
     bool settling_ = false;
+    bool others_ended_ = false; // children that are no commands: helpers of the daemon
     Outputs outputs_;
 };
 

@@ -240,6 +240,25 @@ TEST_CASE("beyond a thousand that wait, a command is refused at once") {
         here.end_of(id);
 }
 
+TEST_CASE("a child that is no command and ended while a request was unanswered is reaped when that is answered") {
+    Here here;
+    const auto spawner = static_cast<pid_t>(here.spawner.pid());
+    ::kill(spawner, SIGSTOP);
+    here.commands.run(here.shell(1, "exec sleep 1000"));
+    const auto stray = ::fork();
+    if (stray == 0) ::_exit(0);
+    siginfo_t info{};
+    REQUIRE(::waitid(P_PID, static_cast<id_t>(stray), &info, WEXITED | WNOWAIT) == 0);
+    here.commands.on_child();
+    CHECK(::waitid(P_PID, static_cast<id_t>(stray), &info, WEXITED | WNOWAIT | WNOHANG) == 0);
+    ::kill(spawner, SIGCONT);
+    here.start_of(1);
+    here.commands.advance(monotonic_now());
+    CHECK(::waitid(P_PID, static_cast<id_t>(stray), &info, WEXITED | WNOWAIT | WNOHANG) != 0);
+    here.commands.end(1);
+    here.end_of(1);
+}
+
 TEST_CASE("those that only tell of something take nobody's place, however many hang and wait") {
     Here here;
     auto news = [&](CommandId id) {
