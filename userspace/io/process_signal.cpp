@@ -27,7 +27,9 @@ void hasten(std::uint32_t pid) {
 int signal_process(Identity id, int signal) {
     // By number, because glibc has wrappers for these only since 2.36.
     Fd process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(id.pid), 0U)));
-    if (!process) return errno == EINVAL ? ESRCH : errno; // EINVAL: that number is now a thread of somebody
+    // That number is now a thread of somebody, or its process is just being reaped. The kernel calls that EINVAL, and a
+    // newer one (seen on 6.18) ENOENT; taken for one that can't be ended, its place would be made by ending another.
+    if (!process) return errno == EINVAL || errno == ENOENT ? ESRCH : errno;
     // First the pidfd, then the look: if the look shows the right process, the pidfd, which is older and never follows
     // a number to its next owner, can't be of another one.
     static const std::uint64_t tick_ns = 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));

@@ -12,7 +12,9 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <sstream>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <poll.h>
@@ -94,6 +96,18 @@ TEST_CASE("a signal doesn't reach another process that carries the same pid") {
     CHECK(::waitpid(sleeper.pid, nullptr, WNOHANG) == 0);
     CHECK(signal_process(sleeper.id, 999) == EINVAL);
     CHECK(signal_process({.pid = 0, .start_ns = 0}, SIGTERM) == ESRCH);
+}
+
+TEST_CASE("a number that is a thread's by now is nobody's, however the kernel calls it") {
+    std::promise<std::uint32_t> number;
+    std::promise<void> done;
+    std::thread thread([&] {
+        number.set_value(static_cast<std::uint32_t>(::gettid()));
+        done.get_future().wait();
+    });
+    CHECK(signal_process({.pid = number.get_future().get(), .start_ns = 0}, 0) == ESRCH);
+    done.set_value();
+    thread.join();
 }
 
 TEST_CASE("a name with blanks and brackets doesn't hide the start time") {
