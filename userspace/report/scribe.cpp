@@ -98,14 +98,16 @@ void Scribe::remember(const RuleMemory& memory) {
     add(std::move(note), false);
 }
 
-bool Scribe::full(std::size_t more) const {
-    return messages_.size() >= message_limit || bytes_ + more > byte_limit;
+bool Scribe::full(std::size_t more, std::size_t share) const {
+    return messages_.size() >= message_limit / share || bytes_ + more > byte_limit / share;
 }
 
 void Scribe::add(wire::Note note, bool droppable) {
     note.number = next_number_;
     auto bytes = wire::encode(note);
-    if (droppable && full(bytes.size())) {
+    // What commands print by the gigabyte comes as lines of the log: it must not take the place of incidents.
+    const std::size_t share = note.kind == wire::Note::Kind::log ? 2 : 1;
+    if (droppable && full(bytes.size(), share)) {
         ++dropped_;
         ++dropped_untold_;
         return;
@@ -167,7 +169,7 @@ void Scribe::make_up() {
         auto node = memories_.extract(memories_.begin());
         add(std::move(node.mapped()), false);
     }
-    if (dropped_untold_ == 0 || messages_.size() > message_limit / 2 || bytes_ > byte_limit / 2) return;
+    if (dropped_untold_ == 0 || messages_.size() > message_limit / 4 || bytes_ > byte_limit / 4) return;
     auto count = std::exchange(dropped_untold_, 0);
     log(Severity::error, fmt::format("{} incidents and log lines were dropped: they came faster than they could be "
                                      "written",

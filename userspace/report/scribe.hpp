@@ -67,7 +67,7 @@ private:
         Time since;
     };
 
-    [[nodiscard]] bool full(std::size_t more) const;
+    [[nodiscard]] bool full(std::size_t more, std::size_t share = 1) const; // share: of the whole, so many times less
     void add(wire::Note note, bool droppable);
     void send();
     void receive();

@@ -240,11 +240,15 @@ TEST_CASE(
     ::umount2(here.state_dir.c_str(), MNT_DETACH);
 }
 
-TEST_CASE("what nobody takes is bounded, counted and told, but no memory is lost") {
+TEST_CASE(
+    "what nobody takes is bounded, counted and told, but no memory is lost, and no incident for want of log lines") {
     Here here;
-    std::size_t sent = Scribe::message_limit + 500;
+    std::size_t sent = Scribe::message_limit / 2 + 500; // they may take half of the place
     for (std::size_t i = 0; i < sent; ++i)
         here.scribe.log(Severity::debug, "line");
+    CHECK(here.scribe.health().dropped == 500);
+    for (int i = 0; i < 100; ++i)
+        here.scribe.incident(incident("kept"));
     CHECK(here.scribe.health().dropped == 500);
     for (std::uint32_t i = 1; i <= 10; ++i)
         here.scribe.remember({.rule = "scanner", .streak = i});
@@ -252,6 +256,7 @@ TEST_CASE("what nobody takes is bounded, counted and told, but no memory is lost
     here.until_written();
     CHECK(here.scribe.health().dropped == 500);
     CHECK(here.scratch.read("log").find("500 incidents and log lines were dropped") != std::string::npos);
+    CHECK(here.entries().size() == 100);
     auto history = History::open_for_reading(history_path(here.state_dir)).value();
     CHECK(history.load_memories(clock_pair(), boot_id()).value().kept.at(0).streak == 10);
 }
