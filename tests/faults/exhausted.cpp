@@ -14,11 +14,22 @@ namespace {
 
 constexpr std::size_t rounds = 4;
 
+// It has its name a moment after its birth.
+pid_t await_helper(Daemon& daemon, const std::string& name) {
+    for (const auto deadline = after();;) {
+        try {
+            return helper_of(daemon, name);
+        } catch (const std::runtime_error&) {
+            if (Clock::now() > deadline) throw;
+        }
+    }
+}
+
 // The daemon and those of its helpers that are there.
 void move_in(const Cgroup& group, Daemon& daemon) {
     group.add(daemon.child().pid());
     for (const auto* name : {"nezuban-spawner", "nezuban-scribe"})
-        group.add(helper_of(daemon, name));
+        group.add(await_helper(daemon, name));
 }
 
 bool hidden_from_oom_killer(pid_t pid) {
@@ -68,8 +79,8 @@ TEST_CASE("no process can be begun: restarts are tried until one can, and each i
         REQUIRE(group.set("pids.max",
                           std::to_string(std::stol(group.get("pids.current")) + static_cast<long>(dice.roll(2)))));
         const auto helper = dice.roll(4);
-        if (helper == 0) ::kill(helper_of(daemon, "nezuban-scribe"), SIGKILL);
-        if (helper == 1) ::kill(helper_of(daemon, "nezuban-spawner"), SIGKILL);
+        if (helper == 0) ::kill(await_helper(daemon, "nezuban-scribe"), SIGKILL);
+        if (helper == 1) ::kill(await_helper(daemon, "nezuban-spawner"), SIGKILL);
         end(pid);
         const auto old = pid;
         await_rule(daemon, name, [&](const json& rule) {

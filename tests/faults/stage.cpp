@@ -30,7 +30,8 @@ std::vector<Line> children_of(pid_t parent) {
         line.pid = std::atoi(entry.path().filename().c_str());
         if (line.pid == 0) continue;
         std::ifstream file(entry.path() / "stat");
-        const std::string stat{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+        std::string stat;
+        std::getline(file, stat, '\0'); // a name may hold a newline; who is gone by now gives nothing
         const auto open = stat.find('(');
         const auto close = stat.rfind(')');
         if (close == std::string::npos) continue;
