@@ -83,7 +83,7 @@ TEST_CASE("hostile processes change all that they are: witnesses are left alone,
         check_told(daemon, wild);
     }
     for (auto& one : hostile)
-        CHECK(number_in(one.read_line(after()), "processes") > 0);
+        CHECK(number_in(one.read_line(after(5 * patience)), "processes") > 0);
 
     // then the service was restarted each time, and once,
     service.check_restarts(daemon, restarts);
