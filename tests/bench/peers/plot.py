@@ -14,7 +14,8 @@ def bars(title, unit, rows):
     low = 10 ** math.floor(math.log10(min(finite)))
     high = max(10 ** math.ceil(math.log10(max(finite))), low * 10)
     height = 50 + LINE * len(rows)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="12">',
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" '
+             'font-size="12">',
              f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
              f'<text x="8" y="18" font-size="14">{escape(title)} [{escape(unit)}, logarithmic, {low:g} to {high:g}]</text>']
     for row, (label, value) in enumerate(rows):

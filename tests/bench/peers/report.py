@@ -63,8 +63,8 @@ def bars(results):
         best, who = best_of(results, what, foreign)
         lines.append(verdict(title, median(results, what, "nezuban"), best, 10, who))
     best, who = best_of(results, "idle 20000 cpu", ["monit", "check_procs", "process-exporter"])
-    lines.append(verdict("CPU among 20,000 idle processes, against the cheapest poller", median(results, "idle 20000 cpu", "nezuban"),
-                         best, 20, who))
+    lines.append(verdict("CPU among 20,000 idle processes, against the cheapest poller",
+                         median(results, "idle 20000 cpu", "nezuban"), best, 20, who))
     forks = median(results, "forks", "nezuban")
     if forks is not None:
         lines.append(f"| fork+exec of the host, with nezuban against without, paired | {forks:.1f} % | ≥ 97 % | "
@@ -100,6 +100,7 @@ def block(results):
 
 
 def write(results, into_docs):
+    """into_docs: a try on small sizes leaves the page as it is."""
     text = block(results)
     print(text)
     folder = os.path.join(ROOT, "docs/images") if into_docs else os.path.join(ROOT, "build/peers")
