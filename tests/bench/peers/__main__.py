@@ -11,7 +11,7 @@ import packages
 import report
 import works
 from host import PROGRAMS, ROOT, Program
-from who.bare import BarePidfd, EmptyBpf
+from who.bare import BarePidfd, EmptyBpf, Nothing
 from who.check_procs import CheckProcs
 from who.exporter import Exporter
 from who.keepalived import Keepalived
@@ -85,7 +85,8 @@ def main():
     if os.geteuid():
         sys.exit("peers: needs root, as the peers do")
     size = SIZES[size_name]
-    peers = [Nezuban(), Monit(), Keepalived(), Supervisor(), CheckProcs(), Exporter(), BarePidfd(), EmptyBpf()]
+    peers = [Nezuban(), Monit(), Keepalived(), Supervisor(), CheckProcs(), Exporter(), BarePidfd(), EmptyBpf(),
+             Nothing()]
     missing = packages.fetch([peer.package for peer in peers if peer.package])
     peers = [peer for peer in peers if peer.package not in missing]
     results = {"size": size_name, "machine": machine(), "versions": packages.VERSIONS, "samples": {},

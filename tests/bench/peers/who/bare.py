@@ -9,6 +9,15 @@ HERE = os.path.join(ROOT, "tests/bench/peers")
 BUILD = os.path.join(ROOT, "build/peers")
 
 
+class Nothing(Peer):
+    """Without against without: what a difference of throughput is worth on the machine as it is."""
+    name = "nothing"
+    cannot = {work: "–" for work in ("exit", "limit", "storm", "idle", "look")}
+
+    def command(self, work, desk):
+        return ["sleep", "600"]
+
+
 class BarePidfd(Peer):
     name = "bare pidfd"
     cannot = {"limit": "watches one", "storm": "watches one", "idle": "watches one", "look": "has none", "forks": "watches one"}
