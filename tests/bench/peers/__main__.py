@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import traceback
@@ -36,7 +37,7 @@ def machine():
     return {"kernel": os.uname().release, "cpus": os.cpu_count(), "model": model, "load": os.getloadavg()[0],
             "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
             "date": datetime.date.today().isoformat(),
-            "revision": subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True,
+            "revision": subprocess.run(["git", "-C", ROOT, "log", "-1", "--format=%h", "--", "userspace", "bpf", "include"], capture_output=True,
                                        text=True).stdout.strip()}
 
 
@@ -84,6 +85,7 @@ def main():
         sys.exit(f"peers: no size {size_name}; there are: {' '.join(SIZES)}")
     if os.geteuid():
         sys.exit("peers: needs root, as the peers do")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, too
     size = SIZES[size_name]
     peers = [Nezuban(), Monit(), Keepalived(), Supervisor(), CheckProcs(), Exporter(), BarePidfd(), EmptyBpf(),
              Nothing()]

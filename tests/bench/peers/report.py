@@ -101,9 +101,11 @@ def table(results):
 def block(results):
     host, versions = results["machine"], results["versions"]
     lines = [BEGIN, "", "Made by `scripts/bench --peers" + ("" if results["size"] == "full" else f"={results['size']}") + "` on "
-             f"{host['date']} at revision {host['revision']}: kernel {host['kernel']}, {host['cpus']} CPUs ({host['model']}), "
+             f"{host['date']} of the sources at {host['revision']}: kernel {host['kernel']}, {host['cpus']} CPUs ({host['model']}), "
              f"{host['memory_gib']} GiB, load {host['load']:.1f} before and {host['load_after']:.1f} after (the bench's own included). "
              "Versions: " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".", "",
+             *([] if host["load"] < 1 else ["**Other work ran on the machine meanwhile**: times and CPU are upper figures, and throughput "
+                                            "tells little.", ""]),
              *bars(results), "", "Median (least–most, number of samples):", "", *table(results), ""]
     lines += [f"* Failed or left out: {' '.join(text.split())[:300]}" for text in results["failed"]] + [""]
     for name, title in (("exit", "exits"), ("storm", "storm"), ("idle", "CPU among idle processes")):
