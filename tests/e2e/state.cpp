@@ -1,51 +1,16 @@
 // The state directory: damaged, full, taken.
 #include "e2e/stage.hpp"
+#include "support/small_disk.hpp"
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 
-#include <sched.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 using namespace nezuban::test;
 
 namespace {
-
-// A small file system, seen by this test and what it starts, gone with them.
-class SmallDisk {
-public:
-    SmallDisk(std::string path, const std::string& size) : path_(std::move(path)) {
-        static const bool alone =
-            ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-        std::filesystem::create_directory(path_);
-        mounted_ = alone && ::mount("nze2e", path_.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
-    }
-    ~SmallDisk() {
-        if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-    }
-    SmallDisk(const SmallDisk&) = delete;
-    SmallDisk& operator=(const SmallDisk&) = delete;
-    SmallDisk(SmallDisk&&) = delete;
-    SmallDisk& operator=(SmallDisk&&) = delete;
-
-    [[nodiscard]] bool mounted() const {
-        return mounted_;
-    }
-    void fill() const {
-        std::ofstream filler(path_ + "/filler");
-        while (filler << std::string(4096, 'x') << std::flush) {
-        }
-    }
-    void make_room() const {
-        std::filesystem::remove(path_ + "/filler");
-    }
-
-private:
-    std::string path_;
-    bool mounted_ = false;
-};
 
 // A daemon with this configuration that refuses to run: what it says.
 std::string refused(const std::string& config) {

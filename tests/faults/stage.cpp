@@ -1,9 +1,12 @@
 #include "faults/stage.hpp"
 
+#include "io/proc_stat.hpp"
+
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <thread>
 
@@ -16,48 +19,33 @@ constexpr std::size_t begun_on_demand = 4;
 // What an allocator keeps: a campaign whose leak is smaller than this over thousands of turns has none.
 constexpr long grown_kib = 16L << 10U;
 
-struct Line {
-    pid_t pid = 0;
-    pid_t parent = 0;
-    char state = 0;
-    std::string name;
-};
-
-std::vector<Line> children_of(pid_t parent) {
-    std::vector<Line> children;
+std::vector<ProcStat> children_of(pid_t parent) {
+    std::vector<ProcStat> children;
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-        Line line;
-        line.pid = std::atoi(entry.path().filename().c_str());
-        if (line.pid == 0) continue;
+        if (std::atoi(entry.path().filename().c_str()) == 0) continue;
         std::ifstream file(entry.path() / "stat");
-        std::string stat;
-        std::getline(file, stat, '\0'); // a name may hold a newline; who is gone by now gives nothing
-        const auto open = stat.find('(');
-        const auto close = stat.rfind(')');
-        if (close == std::string::npos) continue;
-        line.name = stat.substr(open + 1, close - open - 1);
-        std::istringstream(stat.substr(close + 1)) >> line.state >> line.parent;
-        if (line.parent == parent) children.push_back(line);
+        // Who is gone by now gives nothing.
+        auto stat = parse_stat(std::string{std::istreambuf_iterator<char>(file), {}});
+        if (stat && stat->ppid == static_cast<std::uint32_t>(parent)) children.push_back(std::move(*stat));
     }
     return children;
 }
 
-std::size_t descriptors_of(pid_t pid) {
-    std::error_code gone;
-    std::size_t count = 0;
-    for (auto at = std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone);
-         !gone && at != std::filesystem::directory_iterator(); at.increment(gone))
-        ++count;
-    return count;
-}
+struct Held {
+    std::size_t descriptors = 0;
+    std::size_t maps = 0; // BPF maps among them
+};
 
-std::size_t maps_of(pid_t pid) {
+Held held_by(pid_t pid) {
     std::error_code gone;
-    std::size_t count = 0;
+    Held held;
     for (auto at = std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone);
-         !gone && at != std::filesystem::directory_iterator(); at.increment(gone))
-        if (std::filesystem::read_symlink(at->path(), gone) == "anon_inode:bpf-map") ++count;
-    return count;
+         !gone && at != std::filesystem::directory_iterator(); at.increment(gone)) {
+        ++held.descriptors;
+        std::error_code closed;
+        if (std::filesystem::read_symlink(at->path(), closed) == "anon_inode:bpf-map") ++held.maps;
+    }
+    return held;
 }
 
 // Empty: it is so.
@@ -117,12 +105,14 @@ void Witness::check() {
 
 Vitals vitals_of(Daemon& daemon) {
     const pid_t self = daemon.child().pid();
-    Vitals vitals{.maps = maps_of(self), .processes = 1, .resident_kib = resident_kib(self)};
-    vitals.descriptors["nezuban"] = descriptors_of(self);
+    const auto own = held_by(self);
+    Vitals vitals{.maps = own.maps, .processes = 1, .resident_kib = resident_kib(self)};
+    vitals.descriptors["nezuban"] = own.descriptors;
     for (const auto& child : children_of(self)) {
         ++vitals.processes;
         if (child.state == 'Z') ++vitals.zombies;
-        if (child.name.starts_with("nezuban-")) vitals.descriptors[child.name] = descriptors_of(child.pid);
+        if (child.comm.starts_with("nezuban-"))
+            vitals.descriptors[child.comm] = held_by(static_cast<pid_t>(child.id)).descriptors;
     }
     return vitals;
 }

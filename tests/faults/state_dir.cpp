@@ -1,7 +1,7 @@
 // The disk under the state directory is full, or the directory is gone, at any instant: restarts go on, and what
 // happened meanwhile is in the history as soon as there is a disk again.
-#include "faults/disk.hpp"
 #include "faults/stage.hpp"
+#include "support/small_disk.hpp"
 
 #include <csignal>
 

@@ -1,6 +1,6 @@
 #include "report/ledger.hpp"
 
-#include "io/files.hpp"
+#include "report/state_dir.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -17,7 +17,6 @@ namespace {
 
 constexpr Duration first_pause = 1s;
 constexpr Duration longest_pause = 60s;
-constexpr std::uint32_t state_dir_mode = 0750;
 
 std::size_t size_of(const HistoryEntry& entry) {
     return entry.json.size() + entry.rule.size() + 100;
@@ -47,7 +46,7 @@ void Ledger::add(wire::Note note) {
 
 // What a file knew that is no more is written into the one that takes its place.
 Result<void> Ledger::open() {
-    if (auto made = make_directories(std::filesystem::path(path_).parent_path(), state_dir_mode); !made) return made;
+    if (auto made = make_state_dir(std::filesystem::path(path_).parent_path()); !made) return made;
     auto opened = History::open_for_writing(path_, size_limit_);
     if (!opened) return std::unexpected(opened.error());
     if (!opened->set_aside().empty()) tell_(Severity::error, "history: " + opened->set_aside());

@@ -31,8 +31,12 @@ std::string StateDir::history_path() const {
     return nezuban::history_path(path);
 }
 
+Result<void> make_state_dir(const std::string& path) {
+    return make_directories(path, 0750);
+}
+
 Result<StateDir> open_state_dir(const std::string& path, Duration patience, Duration last_words) {
-    if (auto made = make_directories(path, 0750); !made) return std::unexpected(made.error());
+    if (auto made = make_state_dir(path); !made) return std::unexpected(made.error());
     const auto name = path + "/lock";
     auto lock = lock_file(name, patience);
     if (!lock && lock.error().number == EWOULDBLOCK) {

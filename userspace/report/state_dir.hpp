@@ -19,7 +19,9 @@ struct StateDir {
 
 [[nodiscard]] std::string history_path(const std::string& state_dir);
 
-// Creates it (0750). Waits up to `patience`; when who took it last is dead, up to `last_words` more: budgets and plans
+[[nodiscard]] Result<void> make_state_dir(const std::string& path); // for its owner and his group alone
+
+// Creates it. Waits up to `patience`; when who took it last is dead, up to `last_words` more: budgets and plans
 // are not to be read before the scribe of a daemon that has just ended has written them. Then the error names who has
 // it. EWOULDBLOCK in Error::number: another daemon, or that scribe.
 [[nodiscard]] Result<StateDir> open_state_dir(const std::string& path, Duration patience = std::chrono::seconds(3),

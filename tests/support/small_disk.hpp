@@ -16,7 +16,7 @@ public:
         static const bool alone =
             ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
         std::filesystem::create_directory(path_);
-        mounted_ = alone && ::mount("nzfaults", path_.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
+        mounted_ = alone && ::mount("nztest", path_.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
     }
     ~SmallDisk() {
         if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
