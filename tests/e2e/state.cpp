@@ -85,6 +85,42 @@ TEST_CASE("a full disk is said; monitoring goes on, and what was missed is writt
     events.await(name, "recovered");
 }
 
+TEST_CASE("a state directory that can't be written any more is no reason not to watch: what was spent is known, and "
+          "written later") {
+    NEEDS_DAEMON();
+    const auto name = fresh_name();
+    const TempDir dir;
+    const Leash leash(dir.file("leash"));
+    const SmallDisk disk(dir.file("disk"), "1m");
+    if (!disk.mounted()) SKIP("can't mount a tmpfs");
+    Daemon daemon(rule(name, "restart.settle = \"0s\"\nrestart.command = " + command(detached(name, leash))));
+    std::filesystem::create_directory_symlink(dir.file("disk"), daemon.dir().file("state"));
+    const auto well_after = [&](std::size_t restarts) {
+        const auto status = await_rule(daemon, name, [&](const json& rule) {
+            return rule["state"] == "ok" && rule["restart"]["attempts_used"] == restarts;
+        });
+        return only_pid(status);
+    };
+    daemon.start();
+    auto pid = well_after(1);
+
+    // The file system turns read-only, and the machine's service manager starts the daemon again.
+    daemon.stop(SIGKILL);
+    await_scribe(daemon);
+    REQUIRE(disk.read_only(true));
+    daemon.start();
+    CHECK(well_after(1) == pid);
+    ::kill(pid, SIGKILL);
+    pid = well_after(2);
+    CHECK(status_of(daemon)["daemon"]["history"]["ok"] == false);
+
+    REQUIRE(disk.read_only(false));
+    await_log(daemon, "written again");
+    Events events(daemon);
+    events.await(name, "exit");
+    events.await(name, "recovered");
+}
+
 TEST_CASE("a second daemon is refused: the state directory and the socket belong to the first") {
     NEEDS_DAEMON();
     const auto name = fresh_name();

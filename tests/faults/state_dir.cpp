@@ -62,6 +62,50 @@ TEST_CASE("the disk is full again and again: restarts go on, and nothing that ha
     CHECK(daemon.stop().exit_code == 0);
 }
 
+TEST_CASE("the state directory is read-only for some daemons: restarts go on within their budgets, and all is written "
+          "later") {
+    NEEDS_DAEMON();
+    INFO("NEZUBAN_SEED=" << seed());
+    Dice dice("state directory read-only");
+    const TempDir dir;
+    const Leash leash(dir.file("leash"));
+    const SmallDisk disk(dir.file("disk"), "4m");
+    if (!disk.mounted()) SKIP("can't mount a tmpfs");
+    const Service service(dir, leash);
+    Daemon daemon(service.text);
+    std::filesystem::create_directory_symlink(dir.file("disk"), daemon.dir().file("state"));
+    Witness witness(similar_to(service.name));
+    daemon.start();
+    auto pid = service.await_pid(daemon);
+    await_history(daemon, service.name, "restart", 1);
+
+    std::size_t falls = 0;
+    for (std::size_t round = 1; round <= rounds; ++round) {
+        CAPTURE(round);
+        daemon.stop(dice.roll(2) == 0 ? SIGKILL : SIGTERM);
+        await_scribe(daemon);
+        REQUIRE(disk.read_only(true));
+        auto more = dice.roll(4);
+        if (dice.roll(2) == 0) { // it falls while nobody watches
+            ++falls;
+            end(pid);
+        }
+        daemon.start();
+        pid = service.await_pid(daemon);
+        for (; more > 0; --more) {
+            ++falls;
+            end(pid);
+            pid = service.await_pid(daemon);
+        }
+        dice.let_pass(300ms);
+        REQUIRE(disk.read_only(false));
+        await_history(daemon, service.name, "restart", falls + 1);
+    }
+    service.check_restarts(daemon, falls + 1);
+    witness.check();
+    CHECK(daemon.stop().exit_code == 0);
+}
+
 TEST_CASE("the state directory is gone at any instant: restarts go on, and there is a history again, of what comes") {
     NEEDS_DAEMON();
     INFO("NEZUBAN_SEED=" << seed());

@@ -34,6 +34,11 @@ public:
         while (filler << std::string(4096, 'x') << std::flush) {
         }
     }
+    // Only while nobody has a file of it open for writing.
+    [[nodiscard]] bool read_only(bool wanted) const {
+        const unsigned long writable = MS_REMOUNT;
+        return ::mount("nztest", path_.c_str(), "tmpfs", wanted ? writable | MS_RDONLY : writable, nullptr) == 0;
+    }
     void make_room() const {
         std::filesystem::remove(path_ + "/filler");
     }

@@ -103,6 +103,12 @@ Result<void> remove_file(const std::string& path) {
 
 Result<Fd> lock_file(const std::string& path, Duration patience) {
     Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+    // A file system that turned read-only, as many do after an error of their disk: what is there is locked all the
+    // same.
+    if (!fd && errno == EROFS) {
+        fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!fd && errno == ENOENT) return fail_errno("creating " + path, EROFS);
+    }
     if (!fd) return fail_errno("opening " + path);
     auto deadline = monotonic_now() + patience;
     while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {

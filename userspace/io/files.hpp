@@ -27,7 +27,8 @@ Result<void> make_directories(const std::string& path, std::uint32_t mode);
 Result<void> remove_file(const std::string& path);
 
 // The exclusive flock on the file, with our pid written inside. It belongs to the open file: every duplicate, also in
-// another process, holds it. Tried again and again for `patience`; then the error names the pid found inside.
+// another process, holds it. Tried again and again for `patience`; then the error names the pid found inside. Where the
+// file system is read-only, a file that is there is locked with whatever pid is inside.
 [[nodiscard]] Result<Fd> lock_file(const std::string& path, Duration patience);
 
 // Which file this is, whatever it is called: device and number. Empty: there is none.
