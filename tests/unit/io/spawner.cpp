@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <random>
 #include <set>
 
 #include <doctest/doctest.h>
@@ -143,6 +144,35 @@ TEST_CASE("a spawner that dies answers what was asked, and is there again for th
 
     CHECK(here.shell("echo again").output == "again\n");
     CHECK(here.spawner.pid() != first);
+}
+
+TEST_CASE("a spawner that dies at any moment has started what it says, and nothing else") {
+    constexpr int moments = 400;
+    std::minstd_rand dice(1);
+    Spawning here;
+    int unsaid = 0;
+    int unstarted = 0;
+    for (int moment = 0; moment < moments; ++moment) {
+        here.shell("true"); // it is there, and waits
+        auto pipe = output_pipe().value();
+        SpawnRequest request{.argv = {"/bin/echo", "ran"}};
+        request.output = std::move(pipe.theirs);
+        std::optional<Spawned> answer;
+        REQUIRE(here.spawner.request(std::move(request), [&](const Spawned& spawned) { answer = spawned; }));
+        const auto end = monotonic_now() + std::chrono::microseconds(dice() % 100);
+        while (monotonic_now() < end) {
+        }
+        ::kill(static_cast<pid_t>(here.spawner.pid()), SIGKILL);
+        while (!answer)
+            REQUIRE(here.loop.step(std::nullopt));
+        const bool ran = here.read_all(pipe.ours) == "ran\n";
+        if (ran && answer->error != 0) ++unsaid;
+        if (!ran && answer->error == 0) ++unstarted;
+    }
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    CHECK(unsaid == 0);
+    CHECK(unstarted == 0);
 }
 
 TEST_CASE("the spawner survives the signals of a terminal and ends with its socket") {

@@ -38,21 +38,27 @@ public:
         return *answer;
     }
 
+    // All that is written to it, until nobody has its other end.
+    static std::string read_all(const Fd& pipe) {
+        std::string text;
+        std::array<char, 4096> piece{};
+        for (;;) {
+            auto read = read_some(pipe.get(), piece);
+            if (read.how == Transfer::later) {
+                REQUIRE(wait_ready(pipe.get(), ready::in, std::nullopt));
+                continue;
+            }
+            if (read.how != Transfer::some) return text;
+            text.append(piece.data(), read.bytes);
+        }
+    }
+
     // To the end of its output and its life.
     Ended run(SpawnRequest request) {
         auto pipe = output_pipe().value();
         request.output = std::move(pipe.theirs);
         Ended ended{.spawned = wait_for(std::move(request))};
-        std::array<char, 4096> piece{};
-        for (;;) {
-            auto read = read_some(pipe.ours.get(), piece);
-            if (read.how == Transfer::later) {
-                REQUIRE(wait_ready(pipe.ours.get(), ready::in, std::nullopt));
-                continue;
-            }
-            if (read.how != Transfer::some) break;
-            ended.output.append(piece.data(), read.bytes);
-        }
+        ended.output = read_all(pipe.ours);
         ::waitpid(static_cast<pid_t>(ended.spawned.pid), &ended.status, 0);
         return ended;
     }
