@@ -153,8 +153,3 @@ TEST_CASE("after very many events the daemon holds no more than before") {
     check_no_leak(daemon, before);
     CHECK(daemon.stop().exit_code == 0);
 }
-
-TEST_CASE("the clock is stepped: times that were kept still mean the same") {
-    // It belongs to the whole machine, and a time namespace has a monotonic clock of its own, but no other date.
-    SKIP("the date can't be stepped for a test alone; where a machine is a test's own, this is to be told");
-}

@@ -137,7 +137,8 @@ public:
 private:
     // The same stories in other modes: NEZUBAN_WITHOUT=bpf, or =bpf,connector.
     static std::vector<std::string> withholding(std::vector<std::string> argv) {
-        if (const char* names = std::getenv("NEZUBAN_WITHOUT")) argv.push_back(std::string("--without=") + names);
+        const char* names = std::getenv("NEZUBAN_WITHOUT");
+        if (names != nullptr && *names != '\0') argv.push_back(std::string("--without=") + names);
         return argv;
     }
     // To a file, because nobody reads a pipe of it while the test waits for something else.

@@ -30,21 +30,32 @@ template <typename Number> Number number_in(const Json& value) {
     return value.get<Number>();
 }
 
+std::string text_in(const Json& value) {
+    return value.get_ref<const Json::string_t&>();
+}
+
 // Between two of these, and a clock that shows one of them, no difference overflows.
-Time time_in(const Json& value, const ClockPair& clocks) {
-    constexpr std::int64_t limit = 4'000'000'000'000'000'000; // the year 2096
+Duration span_in(const Json& value) {
+    constexpr std::int64_t limit = 4'000'000'000'000'000'000; // since 1970: the year 2096
     if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<std::uint64_t>() > limit)
         || value.get<std::int64_t>() < -limit)
         throw std::out_of_range("is not a time that can be");
-    return clocks.to_monotonic(WallTime(Duration(value.get<std::int64_t>())));
+    return Duration(value.get<std::int64_t>());
+}
+
+Time time_in(const Json& value, const ClockPair& clocks) {
+    return clocks.to_monotonic(WallTime(span_in(value)));
+}
+
+// How the clocks stood when it was written, if that was in this boot: a date that was stepped since means nothing.
+// Throws when it isn't what it should be.
+std::optional<ClockPair> clocks_in(const Json& json, const std::string& boot) {
+    if (boot.empty() || text_in(json.at("boot")) != boot) return std::nullopt;
+    return ClockPair{.monotonic = Time(), .wall = WallTime(span_in(json.at("ahead_ns")))};
 }
 
 bool bool_in(const Json& value) {
     return value.get_ref<const Json::boolean_t&>();
-}
-
-std::string text_in(const Json& value) {
-    return value.get_ref<const Json::string_t&>();
 }
 
 Json to_json(const PlanMemory& plan, const std::string& boot) {
@@ -85,17 +96,18 @@ struct Part {
 };
 
 void take_parts(const Json& json, std::span<const Part> parts, const std::function<void(std::string)>& complain) {
-    for (const auto& [name, value] : json.items()) {
-        const auto part = std::ranges::find(parts, name, &Part::name);
-        if (part == parts.end()) {
-            complain(fmt::format("\"{}\" is unknown", name));
-            continue;
-        }
+    for (const auto& [name, take] : parts) {
+        const auto value = json.find(name);
+        if (value == json.end()) continue;
         try {
-            part->take(value);
+            take(*value);
         } catch (const std::exception& error) {
             complain(fmt::format("\"{}\": {}", name, error.what()));
         }
+    }
+    for (const auto& [name, value] : json.items()) {
+        if (std::ranges::find(parts, name, &Part::name) == parts.end())
+            complain(fmt::format("\"{}\" is unknown", name));
     }
 }
 
@@ -111,6 +123,7 @@ StoredMemory to_stored(const RuleMemory& memory, const ClockPair& clocks, const 
     Json json{{"attempts", std::move(attempts)}, {"streak", memory.streak},
               {"exhausted", memory.exhausted},   {"exhausted_reason", memory.exhausted_reason},
               {"paused", memory.paused},         {"paused_until", std::move(until)}};
+    json["clock"] = {{"boot", boot}, {"ahead_ns", count_of(clocks.to_wall(Time()))}};
     if (memory.unready) json["unready_in"] = boot;
     if (memory.plan) json["plan"] = to_json(*memory.plan, boot);
     stored.json = json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -122,12 +135,15 @@ Result<RuleMemory> from_stored(const StoredMemory& stored, const ClockPair& cloc
     const auto json = Json::parse(stored.json, nullptr, false);
     if (!json.is_object()) return fail("the memory of " + stored.rule + " is no JSON object", EINVAL);
     RuleMemory memory{.rule = stored.rule};
-    const std::array<Part, 8> parts{{
+    auto written_by = clocks;
+    // In this order: the clock is what times are read by.
+    const std::array<Part, 9> parts{{
+        {"clock", [&](const Json& value) { written_by = clocks_in(value, boot).value_or(clocks); }},
         {"attempts",
          [&](const Json& value) {
              std::vector<Time> attempts;
              for (const auto& time : value)
-                 attempts.push_back(time_in(time, clocks));
+                 attempts.push_back(std::min(time_in(time, written_by), clocks.monotonic));
              memory.attempts = std::move(attempts);
          }},
         {"streak", [&](const Json& value) { memory.streak = number_in<std::uint32_t>(value); }},
@@ -136,7 +152,7 @@ Result<RuleMemory> from_stored(const StoredMemory& stored, const ClockPair& cloc
         {"paused", [&](const Json& value) { memory.paused = bool_in(value); }},
         {"paused_until",
          [&](const Json& value) {
-             if (!value.is_null()) memory.paused_until = time_in(value, clocks);
+             if (!value.is_null()) memory.paused_until = time_in(value, written_by);
          }},
         {"unready_in", [&](const Json& value) { memory.unready = !boot.empty() && text_in(value) == boot; }},
         {"plan", [&](const Json& value) { memory.plan = plan_in(value, boot); }},

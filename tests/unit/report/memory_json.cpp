@@ -69,6 +69,21 @@ TEST_CASE("memories come back on the clock of another boot, without the plan, wh
     CHECK(memories.left_out.empty());
 }
 
+TEST_CASE("a date that was stepped meanwhile changes no memory of the same boot") {
+    for (const auto step : {std::chrono::hours(-24 * 365), std::chrono::hours(24 * 365 * 10)}) {
+        const ClockPair stepped{.monotonic = before.monotonic + 1s, .wall = before.wall + step};
+        const auto memories = through_history({to_stored(full(), before, "this boot")}, stepped, "this boot");
+        CHECK(memories.kept.at(0) == full());
+        CHECK(memories.left_out.empty());
+    }
+}
+
+TEST_CASE("attempts that a wrong date of another boot has put into the future count as made now, not for years") {
+    const ClockPair earlier{.monotonic = Time(10s), .wall = before.wall - std::chrono::hours(24 * 365)};
+    const auto memories = through_history({to_stored(full(), before, "that boot")}, earlier, "this boot");
+    CHECK(memories.kept.at(0).attempts == std::vector{earlier.monotonic, earlier.monotonic});
+}
+
 TEST_CASE("a boot that nobody can name is not the same as another one") {
     std::vector<std::string> left_out;
     const auto memory = from_stored(to_stored(full(), before, ""), before, "", left_out);
@@ -112,6 +127,8 @@ TEST_CASE("a part of a memory that is broken or unknown is left out and said, th
         {R"({"streak":3,"exhausted_reason":null})", "exhausted_reason"},
         {R"({"streak":3,"paused_until":1e30})", "paused_until"},
         {R"({"streak":3,"of the future":{}})", "of the future"},
+        {R"({"streak":3,"clock":{"boot":"this boot","ahead_ns":1e30}})", "clock"},
+        {R"({"streak":3,"clock":"slow"})", "clock"},
         {R"({"streak":3,"plan":"restart"})", "plan"},
         {R"({"streak":3,"plan":[]})", "plan"},
         {R"({"streak":3,"plan":{"boot":"this boot"}})", "plan"},
