@@ -188,8 +188,7 @@ void Daemon::observe() {
 }
 
 // The end of a command must not overtake what happened before it: a restart would be judged by the old copy, whose exit
-// is still in the ring. Bounded, because a storm may never leave the ring empty: 4,096 records, some 10 ms. Where
-// comparisons alone tell, one that begins now: 20 µs a process.
+// is still in the ring. Where comparisons alone tell, one that begins now: 20 µs a process.
 void Daemon::catch_up() {
     if (polls()) {
         parts_.observer.compare();
@@ -199,9 +198,14 @@ void Daemon::catch_up() {
         }
         return;
     }
+    read_backlog([this] { send_signals(); }); // a storm doesn't wait either
+}
+
+// What has been written by now. Bounded, because a storm may never leave the ring empty: 4,096 records, some 10 ms.
+void Daemon::read_backlog(const std::function<void()>& after_each) {
     for (int batches = 0; batches < 64; ++batches) {
         observe();
-        send_signals(); // a storm doesn't wait either
+        after_each();
         if (!parts_.observer.backlog()) return;
     }
 }

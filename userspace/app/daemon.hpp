@@ -23,6 +23,7 @@
 #include "io/spawner.hpp"
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,7 @@ private:
     Result<void> turn();
     void observe();
     void catch_up();
+    void read_backlog(const std::function<void()>& after_each);
     // Nothing tells of life and death but comparisons.
     [[nodiscard]] bool polls() const {
         return parts_.observer.descriptor() < 0;

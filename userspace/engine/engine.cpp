@@ -139,6 +139,10 @@ Result<void> Engine::restart(std::string_view name, Time now, Intents& out) {
     });
 }
 
+bool Engine::knows(const Identity& id) const {
+    return state_->desk.table.find(id) != nullptr;
+}
+
 EngineView Engine::view(Time now, Detail detail) const {
     EngineView view{.rules = {},
                     .groups = {},

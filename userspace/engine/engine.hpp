@@ -58,6 +58,9 @@ public:
     // match it, and neither in the event nor known here.
     [[nodiscard]] Needs needs_of(const Event& event) const;
 
+    // It has not ended, as far as anything told.
+    [[nodiscard]] bool knows(const Identity& id) const;
+
     // The operator. NAME is a rule's or a group's; errors name what is known.
     Result<void> pause(std::string_view name, std::optional<Time> until, Time now, Intents& out);
     Result<void> resume(std::string_view name, Time now, Intents& out);

@@ -24,21 +24,25 @@ void hasten(std::uint32_t pid) {
 
 } // namespace
 
-int signal_process(Identity id, int signal) {
+std::expected<SignalTarget, int> SignalTarget::hold(const Identity& id) {
     // By number, because glibc has wrappers for these only since 2.36.
     Fd process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(id.pid), 0U)));
     // That number is now a thread of somebody, or its process is just being reaped. The kernel calls that EINVAL, and a
     // newer one (seen on 6.18) ENOENT; taken for one that can't be ended, its place would be made by ending another.
-    if (!process) return errno == EINVAL || errno == ENOENT ? ESRCH : errno;
+    if (!process) return std::unexpected(errno == EINVAL || errno == ENOENT ? ESRCH : errno);
     // First the pidfd, then the look: if the look shows the right process, the pidfd, which is older and never follows
     // a number to its next owner, can't be of another one.
     static const std::uint64_t tick_ns = 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
     const auto state = read_process_state(id.pid);
-    if (!state || state->started != id.start_ns / tick_ns) return ESRCH;
+    if (!state || state->started != id.start_ns / tick_ns) return std::unexpected(ESRCH);
     // Whoever asked: what a signal does to one is up to the kernel's own code, which is not made for ours.
-    if (state->kernel_thread) return EPERM;
-    if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0U) != 0) return errno;
-    if (signal == SIGKILL) hasten(id.pid);
+    if (state->kernel_thread) return std::unexpected(EPERM);
+    return SignalTarget(std::move(process), id);
+}
+
+int SignalTarget::send(int signal) const {
+    if (::syscall(SYS_pidfd_send_signal, process_.get(), signal, nullptr, 0U) != 0) return errno;
+    if (signal == SIGKILL) hasten(id_.pid);
     return 0;
 }
 

@@ -2,12 +2,31 @@
 #pragma once
 
 #include "core/identity.hpp"
+#include "io/fd.hpp"
+
+#include <expected>
+#include <utility>
 
 namespace nezuban {
 
-// Through a pidfd, and only if the process is the one of that start time (as exactly as /proc tells it: a clock tick,
-// 10 ms). Never to a kernel thread. Returns an errno: 0 delivered, ESRCH nobody of that identity is left, EPERM not
-// allowed. Takes about 10 µs.
-[[nodiscard]] int signal_process(Identity id, int signal);
+// One process, held by a pidfd: its number may become somebody else's, this doesn't.
+class SignalTarget {
+public:
+    // Only if the process is the one of that start time, as exactly as /proc tells it: a clock tick, 10 ms. Who has got
+    // the number within the tick in which its owner was born and has ended is held as well: events that tell of the
+    // owner's end have been written by then, so whoever sends looks at them between holding and sending.
+    // Never a kernel thread. The error is an errno: ESRCH nobody of that identity is left, EPERM not allowed, EMFILE.
+    // Takes about 10 µs.
+    [[nodiscard]] static std::expected<SignalTarget, int> hold(const Identity& id);
+
+    // Returns an errno: 0 delivered, ESRCH it has ended.
+    [[nodiscard]] int send(int signal) const;
+
+private:
+    SignalTarget(Fd process, Identity id) : process_(std::move(process)), id_(id) {}
+
+    Fd process_;
+    Identity id_;
+};
 
 } // namespace nezuban

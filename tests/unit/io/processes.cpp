@@ -54,6 +54,11 @@ struct Sleeper {
     Identity id;
 };
 
+int signal_process(const Identity& id, int signal) {
+    const auto target = SignalTarget::hold(id);
+    return target ? target->send(signal) : target.error();
+}
+
 } // namespace
 
 TEST_CASE("a signal reaches the process of that identity") {
@@ -96,6 +101,15 @@ TEST_CASE("a signal doesn't reach another process that carries the same pid") {
     CHECK(::waitpid(sleeper.pid, nullptr, WNOHANG) == 0);
     CHECK(signal_process(sleeper.id, 999) == EINVAL);
     CHECK(signal_process({.pid = 0, .start_ns = 0}, SIGTERM) == ESRCH);
+}
+
+TEST_CASE("who is held and ends meanwhile gets nothing, whoever has its number then") {
+    Sleeper sleeper;
+    const auto target = SignalTarget::hold(sleeper.id);
+    REQUIRE(target);
+    ::kill(sleeper.pid, SIGKILL);
+    ::waitpid(sleeper.pid, nullptr, 0);
+    CHECK(target->send(SIGKILL) == ESRCH);
 }
 
 TEST_CASE("a number that is a thread's by now is nobody's, however the kernel calls it") {
