@@ -1,3 +1,4 @@
+#include "core/words.hpp"
 #include "replay/fields.hpp"
 #include "replay/record.hpp"
 #include "replay/record_waits.hpp"
@@ -128,7 +129,8 @@ Result<TimedEvent> parse_line(std::string_view line) {
     if (fields.problem()) return fail(*fields.problem());
 
     auto event = event_named(*name, fields);
-    if (!event) return fail(fmt::format("unknown event '{}'", name->substr(0, 40)));
+    // It is somebody else's file, and whoever replays it sits at a terminal.
+    if (!event) return fail(fmt::format("unknown event '{}'", harmless(beginning(*name, 40), '?')));
     if (fields.problem()) return fail(*fields.problem());
     return TimedEvent{.since_start = Duration{time}, .event = std::move(*event)};
 }

@@ -181,6 +181,12 @@ TEST_CASE("a broken line says what is wrong with it") {
     CHECK(refused(std::string(record_line_max + 1, ' ')) == fmt::format("longer than {} bytes", record_line_max));
 }
 
+TEST_CASE("what a record calls an event can't move the cursor of whoever replays it") {
+    const auto line = parse_line(R"({"t":1,"event":"\u001b[2J\n\u202e)" + std::string(38, 'a') + R"(番"})");
+    REQUIRE_FALSE(line);
+    CHECK(line.error().text == "unknown event '?[2J??" + std::string(32, 'a') + "'");
+}
+
 TEST_CASE("the header brings both clocks, and a foreign or newer one is refused") {
     const ClockPair clocks{.monotonic = Time{52us}, .wall = WallTime{1'772'366'400s + 1ns}};
     const auto line = record_header(clocks);
