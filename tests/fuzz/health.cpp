@@ -2,22 +2,27 @@
 #include "control/health.hpp"
 
 #include "control/health_text.hpp"
+#include "properties.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto health = nezuban::parse_health_text({reinterpret_cast<const char*>(data), size});
-    if (!health) return 0;
+    if (!health) {
+        nezuban::fuzz::require(nezuban::fuzz::is_sentence(health.error().text));
+        return 0;
+    }
     // What a daemon could not have written (its names hold no control characters) needn't come back.
     for (const auto style : {nezuban::HealthStyle::nagios, nezuban::HealthStyle::ocf}) {
         const auto answer = nezuban::health_of(health->view, {}, style, health->blind);
-        if (answer.line.find('\n') != std::string::npos) std::abort();
+        nezuban::fuzz::require(answer.line.find('\n') == std::string::npos);
+        nezuban::fuzz::require(answer.exit_code >= 0 && answer.exit_code <= 255);
     }
     const auto text = nezuban::to_text(*health);
     const auto again = nezuban::parse_health_text(text);
-    if (again && nezuban::to_text(*again) != text) std::abort();
+    nezuban::fuzz::require(!again || nezuban::to_text(*again) == text);
+    nezuban::fuzz::require(text.size() <= nezuban::longest_text(*health));
     return 0;
 }

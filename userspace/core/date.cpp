@@ -1,5 +1,7 @@
 #include "core/date.hpp"
 
+#include "core/words.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -133,7 +135,7 @@ Result<WallTime> parse_time(std::string_view text, WallTime now) {
     }
     if (auto ago = how_long(text)) return now - *ago;
     if (auto time = rfc3339(text)) return *time;
-    return fail(fmt::format("\"{}\" is no time (hint: 10m, 2h30m, today, 2026-11-22, 2026-11-22T10:05:00Z)", text),
+    return fail(fmt::format("{} is no time (hint: 10m, 2h30m, today, 2026-11-22, 2026-11-22T10:05:00Z)", quoted(text)),
                 EINVAL);
 }
 

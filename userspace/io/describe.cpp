@@ -2,10 +2,10 @@
 #include "io/examine.hpp"
 #include "io/fd.hpp"
 #include "io/files.hpp"
+#include "io/mount_info.hpp"
+#include "io/socket_tables.hpp"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -13,7 +13,6 @@
 #include <sstream>
 #include <string_view>
 
-#include <arpa/inet.h>
 #include <unistd.h>
 
 namespace nezuban {
@@ -22,7 +21,6 @@ namespace {
 
 constexpr std::size_t text_limit = 4UL << 20U;
 constexpr std::size_t lines_limit = 200'000; // of a table of sockets
-constexpr std::string_view tcp_listening = "0A";
 
 std::string read_link(const std::string& path) {
     std::array<char, 4096> target{};
@@ -42,22 +40,6 @@ std::vector<std::string> words_of(const std::string& line) {
     return words;
 }
 
-// In mountinfo blanks and backslashes are written as \040 and the like.
-std::string without_escapes(const std::string& text) {
-    std::string plain;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        unsigned code = 0;
-        const auto* digits = text.data() + i + 1;
-        if (text[i] == '\\' && text.size() - i > 3 && std::from_chars(digits, digits + 3, code, 8).ptr == digits + 3) {
-            plain += static_cast<char>(code);
-            i += 3;
-        } else {
-            plain += text[i];
-        }
-    }
-    return plain;
-}
-
 std::string value_of(const std::string& text, std::string_view key) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
@@ -66,26 +48,6 @@ std::string value_of(const std::string& text, std::string_view key) {
         return words.empty() ? std::string() : words.front();
     }
     return {};
-}
-
-// A line of mountinfo, as far as it is of interest.
-struct Mount {
-    std::string number; // "7:0"
-    std::string root;   // of the file system, what is mounted of it
-    std::string place;
-    std::string type;
-    std::string source;
-};
-
-std::optional<Mount> mount_in(const std::string& line) {
-    const auto words = words_of(line);
-    const auto dash = std::ranges::find(words, "-"); // behind a number of optional fields
-    if (words.size() < 5 || words.end() - dash < 3) return std::nullopt;
-    return Mount{.number = words[2],
-                 .root = words[3],
-                 .place = without_escapes(words[4]),
-                 .type = *(dash + 1),
-                 .source = without_escapes(*(dash + 2))};
 }
 
 std::string block_device_name(const std::string& number) {
@@ -100,11 +62,11 @@ std::string device_of_mount(std::uint32_t pid, const std::string& mount_id) {
     std::istringstream lines(*mounts);
     for (std::string line; std::getline(lines, line);) {
         if (!line.starts_with(mount_id + " ")) continue;
-        const auto mount = mount_in(line);
+        const auto mount = parse_mount(line);
         if (!mount || mount->type == "devtmpfs" || mount->type == "devpts") return {}; // a device is named by its path
-        if (!mount->number.starts_with("0:")) {
-            const auto name = block_device_name(mount->number);
-            return (name.empty() ? mount->source : "/dev/" + name) + " (" + mount->number + ")";
+        if (!mount->device.starts_with("0:")) {
+            const auto name = block_device_name(mount->device);
+            return (name.empty() ? mount->source : "/dev/" + name) + " (" + mount->device + ")";
         }
         return mount->source == mount->type ? mount->type : mount->source + " (" + mount->type + ")";
     }
@@ -118,8 +80,8 @@ std::optional<Mount> mount_of_device(const std::string& mountinfo, const std::st
     std::optional<Mount> found;
     std::istringstream lines(*mounts);
     for (std::string line; std::getline(lines, line);) {
-        auto mount = mount_in(line);
-        if (!mount || mount->number != number) continue;
+        auto mount = parse_mount(line);
+        if (!mount || mount->device != number) continue;
         if (mount->root == "/") return mount;
         if (!found) found = std::move(mount);
     }
@@ -133,50 +95,36 @@ std::string describe_file(std::uint32_t pid, int fd, const std::string& path) {
     return device.empty() ? path : path + " on " + device;
 }
 
-// "0100007F:0019": each 32-bit word of the address as a number of this machine, then the port.
-std::string address_of(const std::string& text) {
-    const auto colon = text.find(':');
-    if (colon != 8 && colon != 32) return text;
-    std::array<std::uint32_t, 4> address{};
-    for (std::size_t i = 0; i < colon / 8; ++i)
-        std::from_chars(text.data() + i * 8, text.data() + i * 8 + 8, address.at(i), 16);
-    unsigned port = 0;
-    std::from_chars(text.data() + colon + 1, text.data() + text.size(), port, 16);
-    std::array<char, INET6_ADDRSTRLEN> name{};
-    const bool v6 = colon == 32;
-    ::inet_ntop(v6 ? AF_INET6 : AF_INET, address.data(), name.data(), name.size());
-    return (v6 ? "[" + std::string(name.data()) + "]" : std::string(name.data())) + ":" + std::to_string(port);
+std::string in_words(const InetSocket& socket, bool tcp) {
+    const auto local = "socket " + socket.local.text();
+    if (tcp && socket.listening()) return local + " (listening)";
+    return socket.peer.port == 0 ? local : local + " <- " + socket.peer.text();
 }
 
-std::string in_words(const std::vector<std::string>& row, bool tcp) {
-    const auto local = address_of(row.at(1));
-    if (tcp && row.at(3) == tcp_listening) return "socket " + local + " (listening)";
-    if (row.at(2).ends_with(":0000")) return "socket " + local;
-    return "socket " + local + " <- " + address_of(row.at(2));
-}
-
-// The row with this word at this place.
-std::vector<std::string> find_row(const std::string& table, std::size_t place, const std::string& wanted) {
+// The row with this inode, as `parse` reads it. Few rows hold that number anywhere, so few are parsed.
+template <typename Socket>
+std::optional<Socket> find_row(const std::string& table, std::optional<Socket> (*parse)(std::string_view),
+                               const std::string& inode) {
     const auto close = [](std::FILE* file) { std::fclose(file); };
     const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(table.c_str(), "re"), close);
-    if (!file) return {};
+    if (!file) return std::nullopt;
     std::array<char, 512> line{};
     for (std::size_t i = 0; i < lines_limit && std::fgets(line.data(), line.size(), file.get()) != nullptr; ++i) {
-        if (std::strstr(line.data(), wanted.c_str()) == nullptr) continue;
-        auto row = words_of(line.data());
-        if (row.size() > place && row[place] == wanted) return row;
+        if (std::strstr(line.data(), inode.c_str()) == nullptr) continue;
+        auto row = parse(line.data());
+        if (row && std::to_string(row->inode) == inode) return row;
     }
-    return {};
+    return std::nullopt;
 }
 
 std::string describe_socket(std::uint32_t pid, const std::string& link) {
     const auto inode = link.substr(8, link.size() - 9); // socket:[4711]
     for (const auto* table : {"tcp", "tcp6", "udp", "udp6"}) {
-        const auto row = find_row(of_process(pid, std::string("net/") + table), 9, inode);
-        if (!row.empty()) return in_words(row, table[0] == 't');
+        const auto row = find_row(of_process(pid, std::string("net/") + table), parse_inet_socket, inode);
+        if (row) return in_words(*row, table[0] == 't');
     }
-    const auto row = find_row(of_process(pid, "net/unix"), 6, inode);
-    return row.size() > 7 ? "socket " + row[7] : link;
+    const auto row = find_row(of_process(pid, "net/unix"), parse_unix_socket, inode);
+    return row && !row->path.empty() ? "socket " + row->path : link;
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "io/examine.hpp"
 
+#include "core/farthest.hpp"
 #include "io/errno.hpp"
 
 #include <algorithm>
@@ -70,7 +71,10 @@ std::vector<std::string> read_memory(std::span<const MemoryWish> wishes) {
 Touched last_touched(const std::string& path) {
     struct stat info{};
     if (::stat(path.c_str(), &info) != 0) return {.error = path + ": " + errno_text(errno)};
-    return {.when = WallTime(std::chrono::seconds(info.st_mtim.tv_sec) + Duration(info.st_mtim.tv_nsec))};
+    // Anybody who owns a file can give it a time that no count of nanoseconds holds.
+    constexpr auto limit = std::chrono::duration_cast<std::chrono::seconds>(farthest);
+    const auto seconds = std::clamp(std::chrono::seconds(info.st_mtim.tv_sec), -limit, limit);
+    return {.when = WallTime(seconds + Duration(info.st_mtim.tv_nsec))};
 }
 
 } // namespace nezuban

@@ -2,6 +2,7 @@
 
 #include "io/fd.hpp"
 #include "io/procfs.hpp"
+#include "io/socket_tables.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +16,6 @@
 #include <string_view>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -79,21 +79,8 @@ std::vector<Relative> children_of(std::uint32_t pid) {
     return children;
 }
 
-// "0100007F:0019": the words of the address as this machine stores them.
-std::string address(std::string_view hex) {
-    const auto colon = hex.find(':');
-    if (colon == std::string_view::npos) return {};
-    std::array<std::uint32_t, 4> words{};
-    std::size_t count = 0;
-    for (std::size_t at = 0; at + 8 <= colon && count < words.size(); at += 8, ++count)
-        std::from_chars(hex.data() + at, hex.data() + at + 8, words.at(count), 16);
-    std::uint32_t port = 0;
-    std::from_chars(hex.data() + colon + 1, hex.data() + hex.size(), port, 16);
-    if (std::ranges::all_of(words, [](std::uint32_t word) { return word == 0; })) return fmt::format(":{}", port);
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    const bool six = count == 4;
-    ::inet_ntop(six ? AF_INET6 : AF_INET, words.data(), text.data(), text.size());
-    return six ? fmt::format("[{}]:{}", text.data(), port) : fmt::format("{}:{}", text.data(), port);
+std::string shown(const InetAddress& address) {
+    return address.any() ? fmt::format(":{}", address.port) : address.text();
 }
 
 using ByInode = std::map<std::uint64_t, std::string>;
@@ -103,26 +90,18 @@ void add_tcp(std::uint32_t pid, const char* table, ByInode& found) {
     bool head = true;
     each_line(fmt::format("/proc/{}/net/{}", pid, table), [&](const std::string& line) {
         if (std::exchange(head, false)) return true;
-        std::istringstream in(line);
-        std::string slot, local, peer, state, queues, timer, retransmits, uid, timeout;
-        std::uint64_t inode = 0;
-        in >> slot >> local >> peer >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode;
-        if (state != "0A") return false;
-        found.emplace(inode, address(local));
+        const auto socket = parse_inet_socket(line);
+        if (!socket || !socket->listening()) return false;
+        found.emplace(socket->inode, shown(socket->local));
         return true;
     });
 }
 
 void add_unix(std::uint32_t pid, ByInode& found) {
-    constexpr std::uint32_t listening = 0x10000; // SO_ACCEPTCON
     each_line(fmt::format("/proc/{}/net/unix", pid), [&](const std::string& line) {
-        std::istringstream in(line);
-        std::string slot, references, protocol, flags, type, state, path;
-        std::uint64_t inode = 0;
-        in >> slot >> references >> protocol >> flags >> type >> state >> inode >> path;
-        std::uint32_t bits = 0;
-        std::from_chars(flags.data(), flags.data() + flags.size(), bits, 16);
-        if ((bits & listening) != 0) found.emplace(inode, path.empty() ? "a nameless Unix socket" : path);
+        const auto socket = parse_unix_socket(line);
+        if (socket && socket->listening)
+            found.emplace(socket->inode, socket->path.empty() ? "a nameless Unix socket" : socket->path);
         return true;
     });
 }
@@ -153,26 +132,36 @@ std::vector<ListeningSocket> listening_of(std::uint32_t pid) {
 
 } // namespace
 
-std::optional<ProcessStatus> process_status(std::uint32_t tid) {
+std::optional<ProcessStatus> parse_process_status(std::string_view text) {
     constexpr std::uint32_t kthreadd = 2;
     ProcessStatus status;
-    each_line(fmt::format("/proc/{}/status", tid), [&](const std::string& line) {
+    while (!text.empty()) {
+        const auto line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
         const auto colon = line.find(":\t");
-        if (colon == std::string::npos) return true;
+        if (colon == std::string_view::npos) continue;
         const auto key = line.substr(0, colon);
-        const auto value = line.substr(colon + 2, line.find_last_not_of('\n') - colon - 1);
+        const auto value = line.substr(colon + 2);
         if (key == "Name") status.comm = value;
         if (key == "Tgid") status.pid = number_in(value);
         if (key == "PPid") status.ppid = number_in(value);
         const auto effective = value.find('\t') + 1; // "real\teffective\tsaved\tfs"
         if (key == "Uid") status.uid = number_in(value.substr(effective));
         if (key == "Gid") status.gid = number_in(value.substr(effective));
-        return key != "Gid" && key != "Groups";
-    });
+    }
     if (status.pid == 0) return std::nullopt;
     // Only 6.11 and later say it directly.
     status.kernel_thread = status.pid == kthreadd || status.ppid == kthreadd;
     return status;
+}
+
+std::optional<ProcessStatus> process_status(std::uint32_t tid) {
+    std::string text;
+    each_line(fmt::format("/proc/{}/status", tid), [&](const std::string& line) {
+        text += line;
+        return !line.starts_with("Gid:"); // its groups, behind that, may be thousands
+    });
+    return parse_process_status(text);
 }
 
 Surroundings read_surroundings(std::uint32_t pid) {

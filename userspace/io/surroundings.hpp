@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace nezuban {
 
@@ -20,6 +21,8 @@ struct ProcessStatus {
 };
 // Absent: nobody has this tid.
 [[nodiscard]] std::optional<ProcessStatus> process_status(std::uint32_t tid);
+// Of the text of that file, up to the groups. Absent: it tells of nobody.
+[[nodiscard]] std::optional<ProcessStatus> parse_process_status(std::string_view text);
 
 // pid: of a process. May block: its command line lies in its memory.
 [[nodiscard]] Surroundings read_surroundings(std::uint32_t pid);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/process.hpp"
+#include "core/time.hpp"
 #include "replay/bytes.hpp"
 
 #include <cstdint>
@@ -23,6 +24,8 @@ using Json = nlohmann::json;
 // Takes fields out of an object and keeps the first thing that was wrong with one.
 class Fields {
 public:
+    static constexpr std::int64_t longest = 10LL * 366 * 24 * 3600 * 1'000'000'000; // nanoseconds
+
     explicit Fields(const Json& object) : object_(object) {}
 
     template <typename Number> Number number(const char* name, Number otherwise) {
@@ -33,6 +36,13 @@ public:
         const auto* value = find(name);
         if (value != nullptr) return checked<Number>(name, *value).value_or(Number{});
         complain(fmt::format("'{}' is missing", name));
+        return {};
+    }
+    // Absent: zero. One beyond ten years is a slip, or would overflow a clock.
+    Duration duration(const char* name) {
+        const auto count = number<std::int64_t>(name, 0);
+        if (count >= -longest && count <= longest) return Duration{count};
+        complain(fmt::format("'{}' is out of range", name));
         return {};
     }
     bool flag(const char* name, bool otherwise) {

@@ -1,9 +1,10 @@
+#include "core/farthest.hpp"
+#include "core/words.hpp"
 #include "replay/fields.hpp"
 #include "replay/record.hpp"
 #include "replay/record_waits.hpp"
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -17,9 +18,6 @@ namespace {
 
 using Json = replay_fields::Json;
 using replay_fields::Fields;
-
-// Longer records are not refused, but a single stamp beyond this is a broken line, and would overflow a clock.
-constexpr std::int64_t time_max_ns = 10LL * 366 * 24 * 3600 * 1'000'000'000;
 
 Identity identity(Fields& fields) {
     return {.pid = fields.required<std::uint32_t>("pid"), .start_ns = fields.required<std::uint64_t>("start")};
@@ -53,11 +51,8 @@ Cause cause(Fields& fields) {
 
 // Since the record's start; it may have fallen before.
 std::optional<Time> fell(Fields& fields) {
-    constexpr auto absent = std::numeric_limits<std::int64_t>::min();
-    const auto since_start = fields.number<std::int64_t>("fell", absent);
-    if (since_start == absent) return std::nullopt;
-    if (since_start > time_max_ns || since_start < -time_max_ns) fields.complain("'fell' is out of range");
-    return Time{Duration{since_start}};
+    if (!fields.has("fell")) return std::nullopt;
+    return Time{fields.duration("fell")};
 }
 
 EventsLost lost(Fields& fields) {
@@ -86,7 +81,7 @@ std::optional<Event> event_named(std::string_view name, Fields& fields) {
     if (name == "stalled")
         return Stalled{.process = identity(fields),
                        .tid = fields.number<std::uint32_t>("tid", 0),
-                       .off_cpu = Duration{fields.number<std::int64_t>("off_ns", 0)}};
+                       .off_cpu = fields.duration("off_ns")};
     if (name == "beat") return Beat{.pid = fields.required<std::uint32_t>("pid")};
     return std::nullopt;
 }
@@ -111,8 +106,7 @@ Result<ClockPair> parse_record_header(std::string_view line) {
     const auto monotonic = fields.required<std::int64_t>("monotonic_ns");
     if (fields.problem()) return fail("the record's header: " + *fields.problem());
     if (version != 1) return fail(fmt::format("the record has version {}, and only 1 is understood", version));
-    constexpr std::int64_t clock_max = std::numeric_limits<std::int64_t>::max() - time_max_ns;
-    if (wall < 0 || wall > clock_max || monotonic < 0 || monotonic > clock_max)
+    if (wall < 0 || wall > farthest.count() || monotonic < 0 || monotonic > farthest.count())
         return fail("the record's header: 'wall_ns' and 'monotonic_ns' are out of range");
     return ClockPair{.monotonic = Time{Duration{monotonic}}, .wall = WallTime{Duration{wall}}};
 }
@@ -122,13 +116,14 @@ Result<TimedEvent> parse_line(std::string_view line) {
     if (!object) return std::unexpected(object.error());
     Fields fields{*object};
     const auto time = fields.required<std::int64_t>("t");
-    if (time < 0 || time > time_max_ns) fields.complain("'t' is out of range");
+    if (time < 0 || time > Fields::longest) fields.complain("'t' is out of range");
     const auto name = fields.text("event");
     if (!name) fields.complain("'event' is missing");
     if (fields.problem()) return fail(*fields.problem());
 
     auto event = event_named(*name, fields);
-    if (!event) return fail(fmt::format("unknown event '{}'", name->substr(0, 40)));
+    // It is somebody else's file, and whoever replays it sits at a terminal.
+    if (!event) return fail(fmt::format("unknown event '{}'", harmless(beginning(*name, 40), '?')));
     if (fields.problem()) return fail(*fields.problem());
     return TimedEvent{.since_start = Duration{time}, .event = std::move(*event)};
 }

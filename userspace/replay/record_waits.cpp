@@ -1,5 +1,6 @@
 #include "replay/record_waits.hpp"
 
+#include "core/farthest.hpp"
 #include "replay/bytes.hpp"
 
 #include <algorithm>
@@ -32,8 +33,10 @@ Identity identity(Fields& fields) {
     return {.pid = fields.required<std::uint32_t>("pid"), .start_ns = fields.required<std::uint64_t>("start")};
 }
 
-Duration duration(Fields& fields, const char* name) {
-    return Duration{fields.number<std::int64_t>(name, 0)};
+// A file may have been touched at any time.
+Time touched(Fields& fields) {
+    const auto limit = farthest.count();
+    return Time{Duration{std::clamp(fields.number<std::int64_t>("touched_ns", 0), -limit, limit)}};
 }
 
 template <typename Kind> Kind kind(Fields& fields, const char* name, Kind last) {
@@ -141,11 +144,11 @@ ThreadWait thread(Fields& fields) {
     wait.kernel_thread = fields.flag("kernel", false);
     wait.frozen = fields.flag("frozen", false);
     wait.on_cpu = fields.flag("on_cpu", false);
-    wait.off_cpu = duration(fields, "off_ns");
+    wait.off_cpu = fields.duration("off_ns");
     wait.voluntary_switches = fields.number<std::uint64_t>("voluntary", 0);
     wait.forced_switches = fields.number<std::uint64_t>("forced", 0);
-    wait.cpu = duration(fields, "cpu_ns");
-    wait.system = duration(fields, "system_ns");
+    wait.cpu = fields.duration("cpu_ns");
+    wait.system = fields.duration("system_ns");
     wait.syscall = syscall(fields);
     wait.entered_by_syscall = fields.flag("by_syscall", false);
     if (fields.has("syscalls")) wait.syscalls = fields.number<std::uint64_t>("syscalls", 0);
@@ -232,14 +235,14 @@ WaitScan read_scan(Fields& fields) {
     fields.each("sockets", [&](Fields& each) { scan.sockets.push_back(socket_queue(each)); });
     fields.each("beats", [&](Fields& each) {
         FileBeat beat{.path = each.comm("path"), .touched = {}, .error = each.comm("error")};
-        if (each.has("touched_ns")) beat.touched = Time(duration(each, "touched_ns"));
+        if (each.has("touched_ns")) beat.touched = touched(each);
         scan.beats.push_back(std::move(beat));
     });
     fields.each("silences", [&](Fields& each) {
         scan.silences.push_back({.process = identity(each),
-                                 .silent = duration(each, "silent_ns"),
-                                 .longest = duration(each, "longest_ns"),
-                                 .usual = duration(each, "usual_ns")});
+                                 .silent = each.duration("silent_ns"),
+                                 .longest = each.duration("longest_ns"),
+                                 .usual = each.duration("usual_ns")});
     });
     return scan;
 }

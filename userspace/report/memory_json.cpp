@@ -1,5 +1,6 @@
 // RuleMemory as it is kept. What is read comes from a disk: a part that isn't what it should be is left out and told,
 // the others count.
+#include "core/farthest.hpp"
 #include "report/history.hpp"
 
 #include <algorithm>
@@ -34,9 +35,8 @@ std::string text_in(const Json& value) {
     return value.get_ref<const Json::string_t&>();
 }
 
-// Between two of these, and a clock that shows one of them, no difference overflows.
 Duration span_in(const Json& value) {
-    constexpr std::int64_t limit = 4'000'000'000'000'000'000; // since 1970: the year 2096
+    constexpr std::int64_t limit = farthest.count();
     if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<std::uint64_t>() > limit)
         || value.get<std::int64_t>() < -limit)
         throw std::out_of_range("is not a time that can be");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <set>
 
 namespace nezuban {
@@ -69,8 +70,8 @@ void WaitGraph::find_roots() {
     for (const auto& [start, thread] : threads_) {
         std::set<std::uint32_t> path; // may be as long as there are threads
         std::uint32_t at = start;
-        std::uint32_t root = 0;
-        while (root == 0) {
+        std::optional<std::uint32_t> root; // 0, too: a record may tell of a thread of that number
+        while (!root) {
             if (const auto known = roots_.find(at); known != roots_.end()) {
                 root = known->second;
             } else if (const auto member = members_.find(at); member != members_.end()) {
@@ -82,7 +83,7 @@ void WaitGraph::find_roots() {
             }
         }
         for (const auto tid : path) {
-            if (roots_.emplace(tid, root).second) behind_[root].push_back(tid);
+            if (roots_.emplace(tid, *root).second) behind_[*root].push_back(tid);
         }
     }
 }

@@ -1,5 +1,7 @@
 #include "core/date.hpp"
 
+#include <string>
+
 #include <doctest/doctest.h>
 
 using namespace nezuban;
@@ -51,4 +53,9 @@ TEST_CASE("what is no time is refused, with a hint") {
         CHECK_FALSE(parse_time(text, now));
     }
     CHECK(parse_time("soon", now).error().text.find("(hint: ") != std::string::npos);
+}
+
+TEST_CASE("what is no time is shown short, and as nothing that moves a cursor") {
+    CHECK(parse_time("a\x1b[2J\n", now).error().text.starts_with("\"a\\x1b[2J\\x0a\" is no time"));
+    CHECK(parse_time(std::string(10'000, 'x'), now).error().text.size() < 200);
 }

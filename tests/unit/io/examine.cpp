@@ -214,6 +214,21 @@ TEST_CASE("a file tells when it was last touched, one that isn't there why it do
     CHECK(missing.error == scratch / "none" + ": No such file or directory");
 }
 
+TEST_CASE(
+    "a file of a far future is one of the future, and one of a far past of the past, also where nanoseconds overflow") {
+    TempDir scratch;
+    scratch.write("beat", "");
+    const auto touched_at = [&](std::int64_t seconds) {
+        const timespec times[2]{{.tv_sec = seconds, .tv_nsec = 0}, {.tv_sec = seconds, .tv_nsec = 0}};
+        REQUIRE(::utimensat(AT_FDCWD, (scratch / "beat").c_str(), times, 0) == 0);
+        return last_touched(scratch / "beat").when.value();
+    };
+    // The file system may keep the last time that it knows instead: of ext4 the year 2446, which overflows as well.
+    CHECK(touched_at(14'000'000'000) > WallTime(2'000'000'000s));
+    CHECK(touched_at(99'999'999'999) > WallTime(2'000'000'000s));
+    CHECK(touched_at(-99'999'999'999) < WallTime(0s));
+}
+
 TEST_CASE("a thread belongs to its process, a dead one to nobody") {
     std::uint32_t tid = 0;
     std::optional<std::uint32_t> process;

@@ -1,5 +1,6 @@
 #include "replay/record.hpp"
 
+#include "core/farthest.hpp"
 #include "replay/bytes.hpp"
 #include "replay/record_waits.hpp"
 
@@ -181,6 +182,12 @@ TEST_CASE("a broken line says what is wrong with it") {
     CHECK(refused(std::string(record_line_max + 1, ' ')) == fmt::format("longer than {} bytes", record_line_max));
 }
 
+TEST_CASE("what a record calls an event can't move the cursor of whoever replays it") {
+    const auto line = parse_line(R"({"t":1,"event":"\u001b[2J\n\u202e)" + std::string(38, 'a') + R"(番"})");
+    REQUIRE_FALSE(line);
+    CHECK(line.error().text == "unknown event '?[2J??" + std::string(32, 'a') + "'");
+}
+
 TEST_CASE("the header brings both clocks, and a foreign or newer one is refused") {
     const ClockPair clocks{.monotonic = Time{52us}, .wall = WallTime{1'772'366'400s + 1ns}};
     const auto line = record_header(clocks);
@@ -282,6 +289,31 @@ TEST_CASE("the end of a stall and a beat come back as they were written") {
     CHECK(stalled.tid == 8);
     CHECK(stalled.off_cpu == 3s);
     CHECK(read_as<Beat>(Beat{.pid = 7}).pid == 7);
+}
+
+TEST_CASE("no time in a record is so far away that the clocks of a replay overflow") {
+    for (const auto* name : {"off_ns", "cpu_ns", "system_ns"}) {
+        CAPTURE(name);
+        for (const auto* number : {"9223372036854775807", "-9223372036854775808", "316224000000000001"}) {
+            const auto parsed = parse_line(
+                fmt::format(R"({{"t":1,"event":"scan","threads":[{{"pid":7,"start":9,"tid":8,"state":"D","{}":{}}}]}})",
+                            name, number));
+            REQUIRE_FALSE(parsed);
+            CHECK(parsed.error().text == fmt::format("threads: '{}' is out of range", name));
+        }
+    }
+    CHECK_FALSE(parse_line(R"({"t":1,"event":"stalled","pid":7,"start":9,"off_ns":9223372036854775807})"));
+    CHECK_FALSE(parse_line(R"({"t":1,"event":"exit","pid":7,"start":9,"fell":-9223372036854775808})"));
+    CHECK_FALSE(parse_record_header(R"({"nezuban_record":1,"wall_ns":1,"monotonic_ns":4000000000000000001})"));
+    // Of a file that is no reason not to know the rest.
+    for (const auto* number : {"9223372036854775807", "-9223372036854775808"}) {
+        const auto parsed =
+            parse_line(fmt::format(R"({{"t":1,"event":"scan","beats":[{{"path":"/b","touched_ns":{}}}]}})", number));
+        REQUIRE(parsed);
+        auto scan = *std::get<WaitsSeen>(parsed->event).scan;
+        begin_at(scan, Time{farthest});
+        CHECK(std::chrono::abs(scan.beats.at(0).touched->time_since_epoch()) <= 2 * farthest);
+    }
 }
 
 TEST_CASE("a scan with a state that isn't one is a broken line") {

@@ -167,3 +167,10 @@ TEST_CASE("a chain as long as there are threads has one end") {
     CHECK(graph.waiting_for(99).size() == 20'000);
     CHECK(graph.strangers() == Tids{99});
 }
+
+TEST_CASE("a thread whose number is nobody's, as a record may tell of one, is the end of its own chain") {
+    const Scene scene({WaitBuilder(scanner, 0), WaitBuilder(scanner, 11).waiting_for(0x1000, 12)});
+
+    CHECK(scene.graph().root_of(0) == 0);
+    CHECK(scene.graph().root_of(11) == 12);
+}
