@@ -1,10 +1,12 @@
 // What root executes, and who could alter it.
 #include "e2e/stage.hpp"
+#include "io/alterable.hpp"
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,7 +36,8 @@ std::string status_line(pid_t pid, const std::string& key) {
 } // namespace
 
 #define NEEDS_ROOT()                                                                                                   \
-    if (::geteuid() != 0) SKIP("only root is refused")
+    if (::geteuid() != 0) SKIP("only root is refused");                                                                \
+    if (nezuban::insiders().everybody) SKIP("everybody may replace the program here: nobody is a stranger")
 
 TEST_CASE("check: root is refused a command that others could alter, with its place and what would mend it") {
     NEEDS_ROOT();
@@ -83,6 +86,29 @@ TEST_CASE("check: an include that others could alter is refused where it is name
     answer = daemon.ask({"check"});
     CHECK(answer.exit_code == 2);
     CHECK(mentions(answer.errors, daemon.config() + ":1:1: error: "));
+}
+
+TEST_CASE("check: in a checkout of somebody's, root takes what he who could replace the program could alter") {
+    NEEDS_ROOT();
+    const TempDir checkout;
+    const auto script = script_file(checkout, "restart", 0755, "true");
+    const auto config = checkout.write("nezuban.toml", rule("a", "restart.command = " + command({script})));
+    const auto program = checkout.file("nezuban");
+    std::filesystem::copy_file(nezuban_binary(), program);
+    for (const auto& path : {checkout.path().string(), script, config})
+        REQUIRE(::chown(path.c_str(), 54321, 54321) == 0);
+    const auto check = [&](const std::string& binary) {
+        Child child({binary, "check", "-c", config}, {.own_errors = true});
+        child.close_input();
+        const auto errors = child.errors().rest(after());
+        return std::pair(child.wait().exit_code, errors);
+    };
+    CHECK(check(program) == std::pair(0, std::string()));
+    // Another program isn't his.
+    const auto [code, errors] = check(nezuban_binary());
+    CHECK(code == 2);
+    CHECK(mentions(errors, config + ":1:1: error: "));
+    CHECK(mentions(errors, "belongs to uid 54321"));
 }
 
 TEST_CASE("run: root does not start with a command that others could alter") {
