@@ -214,6 +214,19 @@ TEST_CASE("nobody but root can read or enter what the daemon keeps and listens o
     CHECK(mode("state/history.db") == 0640);
 }
 
+TEST_CASE("a name that a script was given by somebody does not reach the terminal as it is") {
+    NEEDS_DAEMON();
+    Daemon daemon(rule(fresh_name(), "count.min = 0"));
+    daemon.start();
+    for (const auto* verb : {"pause", "status", "restart"}) {
+        const auto answer = daemon.ask({verb, "a\x1b[2J\xc2\x9b"});
+        CHECK(answer.exit_code == 1);
+        CHECK(mentions(answer.errors, "a\\x1b[2J"));
+        CHECK_FALSE(mentions(answer.out + answer.errors, "\x1b"));
+        CHECK_FALSE(mentions(answer.out + answer.errors, "\xc2\x9b"));
+    }
+}
+
 TEST_CASE("the scribe can do nothing to the machine but write files, and no program could give it more") {
     NEEDS_ROOT();
     NEEDS_DAEMON();
