@@ -48,13 +48,32 @@ std::optional<std::uint32_t> resolve(const std::string& name) {
     return std::nullopt;
 }
 
+// A machine on which alice, who is not root, has what is below /home, everybody may write what is called shared, and
+// /mnt is a disk that doesn't answer.
+std::vector<std::optional<Alterable>> alterable(const std::vector<Questioned>& questions) {
+    std::vector<std::optional<Alterable>> answers;
+    for (const auto& [path, program] : questions) {
+        auto& answer = answers.emplace_back();
+        if (path.starts_with("/home/")) {
+            answer = {.how = "/home/alice belongs to uid 1000", .mend = "chown root /home/alice"};
+        } else if (path.contains("shared")) {
+            answer = {.how = path + " may be written by everybody (mode 0777)", .mend = "chmod go-w " + path};
+        } else if (path.starts_with("/mnt/")) {
+            answer = {.how = "a disk on the way does not answer", .mend = {}, .unknown = true};
+        }
+    }
+    return answers;
+}
+
 // Paths in the files, and in what is said about them, are relative to root.
 Sources sources_below(const std::filesystem::path& root) {
     return {
         .read = [root](const std::string& path) { return read_from(root, path); },
         .expand = [root](const std::string& glob) -> Result<std::vector<std::string>> { return expand_in(root, glob); },
         .user = resolve,
-        .group = resolve};
+        .group = resolve,
+        .alterable = alterable,
+        .refuses = true};
 }
 
 std::string answer_to(const std::filesystem::path& root, const std::string& path) {

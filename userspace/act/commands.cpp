@@ -58,7 +58,8 @@ void Commands::launch(RunCommand command) {
     auto refuse = [&](std::string why) { events_.emplace_back(never_started(id, std::move(why))); };
     if (commands_.size() >= known_limit) return refuse("too many commands that were started never ended");
     if (commands_.contains(id)) return refuse("a command of this number is running already");
-    SpawnRequest request{.argv = std::move(command.argv), .environment = std::move(command.environment)};
+    SpawnRequest request{
+        .argv = std::move(command.argv), .environment = std::move(command.environment), .guarded = guarded_};
     if (command.input) {
         auto input = memory_file(render_(*command.input) + "\n");
         if (!input) return refuse(input.error().text);

@@ -31,6 +31,11 @@ public:
     // Loop and spawner must outlive this; the spawner must be attached to the loop.
     Commands(Loop& loop, Spawner& spawner, Emit emit, Outputs::Line output, Render render);
 
+    // From the next one on, no command is executed as root that others could alter.
+    void guard(bool guarded) {
+        guarded_ = guarded;
+    }
+
     // Every RunCommand is answered by one CommandEnded, at the latest 4 s after its time-out.
     void run(RunCommand command);
     void end(CommandId id);
@@ -81,6 +86,7 @@ private:
     std::map<CommandId, Command> commands_;
     std::map<Lane, std::deque<RunCommand>> queues_{{Lane::deeds, {}}, {Lane::news, {}}};
     std::vector<Event> events_; // to be emitted when nothing here is being walked through
+    bool guarded_ = true;
     bool settling_ = false;
     bool others_ended_ = false; // children that are no commands: helpers of the daemon
     Outputs outputs_;

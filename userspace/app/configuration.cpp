@@ -1,6 +1,5 @@
 #include "app/configuration.hpp"
 
-#include "app/sources.hpp"
 #include "config/diagnostic.hpp"
 #include "config/load.hpp"
 
@@ -10,8 +9,8 @@
 
 namespace nezuban {
 
-std::optional<Spec> read_configuration(const std::string& path, std::ostream& err) {
-    auto loaded = load(path, system_sources());
+std::optional<Spec> read_configuration(const std::string& path, std::ostream& err, const Sources& sources) {
+    auto loaded = load(path, sources);
     for (const auto& diagnostic : loaded.diagnostics) {
         err << render(diagnostic) << '\n';
     }

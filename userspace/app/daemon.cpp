@@ -70,6 +70,7 @@ Result<void> Daemon::open() {
             !watched)
             return watched;
     }
+    commands_.guard(parts_.spec.daemon.script_security == ScriptSecurity::refuse);
     open_notify_socket();
     prepare_prober();
     for (const auto& line : missing()) {

@@ -13,6 +13,13 @@
 
 namespace nezuban {
 
+namespace {
+
+// What is on the way to a command may lie on a dead disk, and meanwhile nobody is watched.
+constexpr Duration for_disks = 500ms;
+
+} // namespace
+
 DaemonView Daemon::view(Time now) const {
     const auto health = parts_.store.health();
     return {.pid = own_pid(),
@@ -71,7 +78,7 @@ Response Daemon::each_name(const Request& request) {
 Response Daemon::reload() {
     tell_reloading(monotonic_now());
     std::ostringstream problems;
-    auto spec = read_configuration(parts_.config_path, problems);
+    auto spec = read_configuration(parts_.config_path, problems, guarded_sources(for_disks));
     Response response;
     std::string line;
     for (std::istringstream lines(problems.str()); std::getline(lines, line);) {
@@ -89,14 +96,19 @@ Response Daemon::reload() {
     auto fixed = parts_.spec.daemon; // of the daemon, these alone can change while it runs
     fixed.reconcile = spec->daemon.reconcile;
     fixed.scan = spec->daemon.scan;
+    fixed.script_security = spec->daemon.script_security;
     const bool restart_needed = !(fixed == spec->daemon);
     if (parts_.spec.daemon.reconcile != spec->daemon.reconcile) changes.emplace_back("~ daemon.reconcile");
     if (parts_.spec.daemon.scan != spec->daemon.scan) changes.emplace_back("~ daemon.scan");
+    if (parts_.spec.daemon.script_security != spec->daemon.script_security)
+        changes.emplace_back("~ daemon.script_security");
     parts_.spec.rules = std::move(spec->rules);
     prepare_prober();
     parts_.spec.groups = std::move(spec->groups);
     parts_.spec.daemon.reconcile = spec->daemon.reconcile;
     parts_.spec.daemon.scan = spec->daemon.scan;
+    parts_.spec.daemon.script_security = spec->daemon.script_security;
+    commands_.guard(spec->daemon.script_security == ScriptSecurity::refuse);
     carry_out(std::move(intents));
     if (restart_needed)
         response.lines.emplace_back("the other changes in [daemon] take effect when the daemon is restarted");

@@ -5,6 +5,7 @@
 #include "app/mode.hpp"
 #include "control/client.hpp"
 #include "control/protocol.hpp"
+#include "core/json_words.hpp"
 #include "core/spec.hpp"
 #include "io/clock.hpp"
 #include "probe/overhead.hpp"
@@ -207,7 +208,7 @@ void print_json(const Findings& findings, std::ostream& out) {
                              {"map_bytes", findings.overhead ? findings.overhead->map_bytes : 0},
                              {"daemon", findings.daemon},
                              {"to_mend", findings.to_mend}};
-    out << all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    out << harmless_json(all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) << '\n';
 }
 
 } // namespace

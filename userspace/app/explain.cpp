@@ -4,6 +4,7 @@
 #include "app/explain_look.hpp"
 #include "app/explain_scene.hpp"
 #include "app/explanation.hpp"
+#include "core/json_words.hpp"
 #include "core/words.hpp"
 #include "io/clock.hpp"
 #include "io/surroundings.hpp"
@@ -41,7 +42,7 @@ std::optional<std::uint32_t> number_of(std::string_view text) {
 }
 
 void print(const Json& json, std::ostream& out) {
-    out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    out << harmless_json(json.dump(-1, ' ', false, Json::error_handler_t::replace)) << '\n';
 }
 
 // All that is common to the processes of one call.

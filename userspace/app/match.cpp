@@ -3,6 +3,7 @@
 #include "app/configuration.hpp"
 #include "app/enrich.hpp"
 #include "app/task_list.hpp"
+#include "core/json_words.hpp"
 #include "core/words.hpp"
 #include "engine/engine.hpp"
 #include "io/clock.hpp"
@@ -135,7 +136,8 @@ int run_match(const MatchOptions& options, std::ostream& out, std::ostream& err)
         }
     }
     if (options.json)
-        out << nlohmann::json{{"rules", std::move(list)}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+        out << harmless_json(
+            nlohmann::json{{"rules", std::move(list)}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))
             << '\n';
     return 0;
 }

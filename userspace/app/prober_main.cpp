@@ -3,6 +3,7 @@
 #include "app/prober_wire.hpp"
 #include "io/helper_process.hpp"
 #include "io/own_process.hpp"
+#include "io/privileges.hpp"
 #include "io/probe_client.hpp"
 #include "io/signals.hpp"
 #include "io/unix_socket.hpp"
@@ -95,6 +96,7 @@ int prober_main() {
     set_own_name("nezuban-probe");
     ignore_signals(); // it ends when the watcher does, not before
     run_among_others(niceness);
+    keep_file_access_alone(); // it speaks with everybody
     Probing().run();
     return 0;
 }

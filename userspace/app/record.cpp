@@ -5,6 +5,7 @@
 #include "app/wait_observer.hpp"
 #include "core/spec.hpp"
 #include "io/clock.hpp"
+#include "io/files.hpp"
 #include "io/loop.hpp"
 #include "io/signals.hpp"
 #include "replay/record.hpp"
@@ -120,6 +121,10 @@ int run_record(const RecordOptions& options, std::ostream& err) {
     if (auto able = require(features); !able) {
         err << "nezuban: " << able.error().text << '\n';
         return 4;
+    }
+    if (auto created = create_private(options.file); !created) { // command lines of everybody come into it
+        err << "nezuban: " << created.error().text << '\n';
+        return 1;
     }
     Recording recording{.file = std::ofstream(options.file, std::ios::binary | std::ios::trunc),
                         .log = [&](const std::string& line) { err << "nezuban: " << line << '\n'; }};

@@ -17,6 +17,7 @@ namespace {
 constexpr int exit_failed = 1;
 constexpr int exit_configuration = 2;
 constexpr int exit_not_able = 4;
+constexpr Duration for_disks = 5s; // nobody is watched yet, so nobody waits
 
 int complain(const Error& error, int exit_code) {
     std::cerr << "nezuban: " << error.text << '\n';
@@ -28,7 +29,7 @@ int complain(const Error& error, int exit_code) {
 int run_daemon(const RunOptions& options) {
     auto spawner = Spawner::start(); // first of all: it shall stay as small as we are now
     if (!spawner) return complain(spawner.error(), exit_failed);
-    auto spec = read_configuration(options.config, std::cerr);
+    auto spec = read_configuration(options.config, std::cerr, guarded_sources(for_disks));
     if (!spec) return exit_configuration;
     if (options.socket) spec->daemon.socket = *options.socket;
     auto features = probe_features(options.without);

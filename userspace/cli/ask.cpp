@@ -1,5 +1,6 @@
 #include "cli/verbs.hpp"
 #include "control/client.hpp"
+#include "core/words.hpp"
 
 #include <ostream>
 
@@ -27,8 +28,9 @@ int run_ask(Request::Verb verb, const Options& options, std::ostream& out, std::
         out << (response->json.empty() ? to_line(*response) : response->json + "\n");
     else
         for (const auto& line : response->lines)
-            (response->ok ? out : err) << line << '\n';
-    if (!response->ok) err << fmt::format("nezuban: {}\n", response->error);
+            (response->ok ? out : err) << printable(line) << '\n';
+    if (!response->ok)
+        err << fmt::format("nezuban: {}\n", printable(response->error)); // a name that was asked for is in it
     return response->exit_code;
 }
 

@@ -2,6 +2,7 @@
 #include "cli/verbs.hpp"
 #include "config/diagnostic.hpp"
 #include "config/load.hpp"
+#include "core/json_words.hpp"
 #include "core/words.hpp"
 
 #include <ostream>
@@ -12,6 +13,8 @@
 namespace nezuban {
 
 namespace {
+
+constexpr Duration for_disks = std::chrono::seconds(5);
 
 nlohmann::ordered_json as_json(const Diagnostic& diagnostic) {
     return {
@@ -26,13 +29,13 @@ nlohmann::ordered_json as_json(const Diagnostic& diagnostic) {
 } // namespace
 
 int run_check(const Options& options, std::ostream& out, std::ostream& err) {
-    const auto loaded = load(options.config, system_sources());
+    const auto loaded = load(options.config, guarded_sources(for_disks));
     const int exit_code = loaded.ok() ? 0 : exit_usage;
     if (options.json) {
         auto list = nlohmann::ordered_json::array();
         for (const auto& diagnostic : loaded.diagnostics)
             list.push_back(as_json(diagnostic));
-        out << list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+        out << harmless_json(list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) << '\n';
         return exit_code;
     }
     for (const auto& diagnostic : loaded.diagnostics)

@@ -2,6 +2,7 @@
 
 #include "cli/verbs.hpp"
 #include "control/health_reader.hpp"
+#include "core/json_words.hpp"
 #include "io/clock.hpp"
 #include "io/process_state.hpp"
 
@@ -32,7 +33,7 @@ void print(const Health& health, const Options& options, std::ostream& out) {
     if (options.json) {
         const nlohmann::ordered_json object{
             {"style", name_of(options.style)}, {"exit_code", health.exit_code}, {"line", health.line}};
-        out << object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+        out << harmless_json(object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) << '\n';
     } else {
         out << health.line << '\n';
     }

@@ -41,6 +41,7 @@ std::optional<File> Files::open(const Wanted& wanted) {
         refuse(wanted.by.value_or(Place{.file = number}), text.error().text);
         return std::nullopt;
     }
+    trusted_.push_back({.path = wanted.path, .by = wanted.by});
     if (text->size() > longest_configuration) {
         refuse({.file = number},
                fmt::format("this file has {} bytes, a configuration at most {}", text->size(), longest_configuration),
@@ -80,6 +81,8 @@ void Files::include_pattern(Place place, const std::string& pattern) {
     if (pattern.empty()) return refuse(place, "include: the path is empty");
     const auto path = relative_to(main_, pattern);
     if (!is_glob(pattern)) return want(place, path, true);
+    const auto directory = plain_path(path.substr(0, path.rfind('/', path.find_first_of("*?[")) + 1));
+    trusted_.push_back({.path = directory.empty() ? "." : directory, .by = place});
     const auto found = sources_.expand(path);
     if (!found) return refuse(place, fmt::format("include: {}", found.error().text));
     for (const auto& each : *found) {

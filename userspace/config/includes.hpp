@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace nezuban {
 
@@ -25,6 +26,15 @@ public:
 
     // The value of the main file's include: what it names comes next, in this order.
     void include(const Reader& reader, const Value& value);
+
+    // A path that somebody may have put something into: a file that was read, a directory in which a glob looks.
+    struct Trusted {
+        std::string path;
+        std::optional<Place> by; // absent: the main file
+    };
+    [[nodiscard]] const std::vector<Trusted>& trusted() const {
+        return trusted_;
+    }
 
     // Nothing had to be skipped.
     [[nodiscard]] bool complete() const {
@@ -47,6 +57,7 @@ private:
     Complaints& complaints_;
     std::deque<Wanted> wanted_;
     std::set<std::string> seen_; // plain paths
+    std::vector<Trusted> trusted_;
     std::size_t bytes_ = 0;
     bool complete_ = true;
 };

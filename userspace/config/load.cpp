@@ -1,5 +1,6 @@
 #include "config/load.hpp"
 
+#include "config/alterable.hpp"
 #include "config/checks.hpp"
 #include "config/groups.hpp"
 #include "config/includes.hpp"
@@ -47,6 +48,7 @@ public:
             read_file(*file);
         }
         check();
+        check_alterable(files_.trusted(), rules_, daemon_.value.script_security, sources_, complaints_);
         Loaded loaded;
         loaded.main_file_read = main_file_read_;
         loaded.spec.daemon = std::move(daemon_.value);

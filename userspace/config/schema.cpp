@@ -21,6 +21,8 @@ constexpr Words<EscalateAction, 3> escalate_actions{
     {{"report", EscalateAction::report}, {"run", EscalateAction::run}, {"exit", EscalateAction::exit}}};
 constexpr Words<GroupRestart, 3> group_restarts{
     {{"dependents", GroupRestart::dependents}, {"all", GroupRestart::all}, {"member", GroupRestart::member}}};
+constexpr Words<ScriptSecurity, 3> script_securities{
+    {{"refuse", ScriptSecurity::refuse}, {"warn", ScriptSecurity::warn}, {"off", ScriptSecurity::off}}};
 constexpr Words<LogFormat, 2> log_formats{{{"text", LogFormat::text}, {"json", LogFormat::json}}};
 constexpr Words<std::string_view, 4> log_levels{
     {{"error", "error"}, {"warning", "warning"}, {"info", "info"}, {"debug", "debug"}}};
@@ -68,6 +70,9 @@ constexpr std::array daemon{
            }},
     Key<D>{"history_size", "size", R"("64MiB")", "what the incident history may take on disk, 64KiB to 1024GiB",
            [](const Field& f, D& d) { f.size(d.history_size, 64 * kib, kib * kib * kib * kib); }},
+    Key<D>{"script_security", "refuse, warn, off", R"("refuse")",
+           "includes and commands that others could alter: an error, a warning, or nobody looks",
+           [](const Field& f, D& d) { choose(f, d.script_security, script_securities); }},
 };
 
 using R = RuleSpec;

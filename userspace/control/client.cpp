@@ -4,6 +4,7 @@
 #include "io/clock.hpp"
 #include "io/errno.hpp"
 #include "io/loop.hpp"
+#include "io/own_process.hpp"
 #include "io/unix_socket.hpp"
 
 #include <algorithm>
@@ -29,11 +30,19 @@ public:
         auto fd = connect_unix(path_, timeout_);
         if (!fd) return explained(fd.error());
         fd_ = std::move(*fd);
+        if (auto trusted = trust(); !trusted) return std::unexpected(trusted.error());
         if (auto sent = send(request); !sent) return std::unexpected(sent.error());
         return receive();
     }
 
 private:
+    // Where others may write beside the socket, one of theirs may be in its place, and would tell us what it pleases.
+    [[nodiscard]] Result<void> trust() const {
+        const auto peer = peer_credentials(fd_.get());
+        if (!peer) return std::unexpected(peer.error());
+        if (peer->uid == 0 || peer->uid == own_uid()) return {};
+        return fail(fmt::format("{} is served by uid {}, neither root nor us", path_, peer->uid), EACCES);
+    }
     static Result<std::string> explained(const Error& error) {
         switch (error.number) {
         case ENOENT:

@@ -1,5 +1,6 @@
 #include "control/protocol.hpp"
 
+#include "core/json_words.hpp"
 #include "core/words.hpp"
 
 #include <algorithm>
@@ -61,7 +62,7 @@ std::string shown(std::string_view text) {
 }
 
 std::string dump(const Json& value) {
-    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return harmless_json(value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 Result<Json> parse_object(std::string_view line, std::string_view what) {

@@ -2,6 +2,7 @@
 
 #include "io/clock.hpp"
 #include "io/files.hpp"
+#include "io/own_process.hpp"
 #include "io/unix_socket.hpp"
 
 #include <algorithm>
@@ -16,25 +17,15 @@ namespace nezuban {
 namespace {
 
 constexpr int accepts_at_once = 16; // then the other descriptors have their turn
-// Our effective uid, as the kernel tells it to whoever is connected to us.
-Result<std::uint32_t> own_uid() {
-    const auto pair = socket_pair();
-    if (!pair) return std::unexpected(pair.error());
-    const auto self = peer_credentials(pair->first.get());
-    if (!self) return std::unexpected(self.error());
-    return self->uid;
-}
-
 constexpr Duration pause_when_exhausted = std::chrono::milliseconds{200};
 
 } // namespace
 
 Result<std::unique_ptr<Server>> Server::listen(Loop& loop, std::string path, Handler handler) {
-    const auto uid = own_uid();
-    if (!uid) return std::unexpected(uid.error().in("opening the control socket"));
     auto listener = listen_unix(path, 0600);
     if (!listener) return std::unexpected(listener.error().in("opening the control socket"));
-    std::unique_ptr<Server> server(new Server(loop, std::move(path), std::move(*listener), std::move(handler), *uid));
+    std::unique_ptr<Server> server(
+        new Server(loop, std::move(path), std::move(*listener), std::move(handler), own_uid()));
     auto* self = server.get();
     auto watched = loop.watch(self->listener_.get(), ready::in, [self](std::uint32_t) { self->accept_some(); });
     if (!watched) return std::unexpected(watched.error().in("opening the control socket"));

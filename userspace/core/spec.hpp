@@ -142,6 +142,9 @@ struct GroupSpec {
 
 enum class LogFormat { text, json };
 
+// What is done about includes and commands that others than root could alter.
+enum class ScriptSecurity { refuse, warn, off };
+
 struct DaemonSpec {
     std::string state_dir = "/var/lib/nezuban";
     std::string socket = "/run/nezuban/control.sock";
@@ -151,6 +154,7 @@ struct DaemonSpec {
     LogFormat log_format = LogFormat::text;
     std::uint64_t ring_size = 4ULL << 20U;     // bytes, a power of two of at least a page
     std::uint64_t history_size = 64ULL << 20U; // bytes that the history may take on disk
+    ScriptSecurity script_security = ScriptSecurity::refuse;
 
     friend bool operator==(const DaemonSpec&, const DaemonSpec&) = default;
 };

@@ -6,11 +6,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h> // NOLINT(modernize-deprecated-headers): kill is not in <csignal>
@@ -25,6 +29,18 @@ namespace {
 // Behind everything else: an answer without it was cut off.
 constexpr char whole = '\n';
 
+std::vector<int> open_descriptors() {
+    std::vector<int> descriptors;
+    const std::unique_ptr<DIR, decltype([](DIR* folder) { ::closedir(folder); })> folder(::opendir("/proc/self/fd"));
+    while (const auto* entry =
+               folder ? ::readdir(folder.get()) : nullptr) { // NOLINT(concurrency-mt-unsafe): ours alone
+        const std::string_view name(entry->d_name);
+        int fd = 0;
+        if (std::from_chars(name.data(), name.data() + name.size(), fd).ec == std::errc()) descriptors.push_back(fd);
+    }
+    return descriptors;
+}
+
 void write_all(int fd, std::string_view text) {
     while (!text.empty()) {
         const auto size = ::write(fd, text.data(), text.size());
@@ -34,8 +50,11 @@ void write_all(int fd, std::string_view text) {
     }
 }
 
-[[noreturn]] void run(const std::function<void(const Errand::Say&)>& work, int pipe, pid_t parent) {
+[[noreturn]] void run(const std::function<void(const Errand::Say&)>& work, int pipe, pid_t parent,
+                      const std::vector<int>& unwanted) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (const int fd : unwanted)
+        ::close(fd);
     // Not exit(): what is buffered for standard output is the parent's to write.
     if (::getppid() != parent) ::_exit(0);
     try {
@@ -49,7 +68,8 @@ void write_all(int fd, std::string_view text) {
 
 } // namespace
 
-Result<Errand> Errand::send(const std::function<void(const Say&)>& work) {
+Result<Errand> Errand::send(const std::function<void(const Say&)>& work, Descriptors inherited) {
+    const auto unwanted = inherited == Descriptors::closed ? open_descriptors() : std::vector<int>();
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno("making a pipe", errno);
     Fd ours(ends[0]);
@@ -57,7 +77,7 @@ Result<Errand> Errand::send(const std::function<void(const Say&)>& work) {
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child < 0) return fail_errno("starting a process", errno);
-    if (child == 0) run(work, theirs.get(), parent);
+    if (child == 0) run(work, theirs.get(), parent, unwanted);
     return Errand(static_cast<std::uint32_t>(child), std::move(ours));
 }
 

@@ -17,9 +17,13 @@ class Errand {
 public:
     using Say = std::function<void(std::string_view)>;
 
+    // What of our descriptors the child has. It may outlive us in a look that even SIGKILL doesn't end: with the lock
+    // of the state directory or our end of a socket in its hands it would keep the next daemon from starting.
+    enum class Descriptors { kept, closed };
+
     // Forks; the child calls work, which says what it finds as it finds it, and ends. Only from a process with one
     // thread.
-    static Result<Errand> send(const std::function<void(const Say&)>& work);
+    static Result<Errand> send(const std::function<void(const Say&)>& work, Descriptors inherited = Descriptors::kept);
     // Kills the child if it is still at it. One in D dies when it can: init reaps it then.
     ~Errand();
     Errand(Errand&&) noexcept;

@@ -85,7 +85,9 @@ Result<void> make_directories(const std::string& path, std::uint32_t mode) {
     for (const auto& part : std::filesystem::path(path)) {
         so_far /= part;
         if (::mkdir(so_far.c_str(), mode) == 0) {
-            if (::chmod(so_far.c_str(), mode) != 0) return fail_errno("setting the mode of " + so_far.string());
+            // Not by name: where others may write, it may be a link by now.
+            const Fd made(::open(so_far.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+            if (!made || ::fchmod(made.get(), mode) != 0) return fail_errno("setting the mode of " + so_far.string());
             continue;
         }
         int number = errno;
@@ -96,19 +98,26 @@ Result<void> make_directories(const std::string& path, std::uint32_t mode) {
     return {};
 }
 
+Result<void> create_private(const std::string& path) {
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd && errno != EEXIST) return fail_errno("creating " + path);
+    return {};
+}
+
 Result<void> remove_file(const std::string& path) {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("removing " + path);
     return {};
 }
 
 Result<Fd> lock_file(const std::string& path, Duration patience) {
-    Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+    Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640));
     // A file system that turned read-only, as many do after an error of their disk: what is there is locked all the
     // same.
     if (!fd && errno == EROFS) {
-        fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        fd = Fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
         if (!fd && errno == ENOENT) return fail_errno("creating " + path, EROFS);
     }
+    if (!fd && errno == ELOOP) return fail(path + " is a link", ELOOP); // what it leads to would be cut short
     if (!fd) return fail_errno("opening " + path);
     auto deadline = monotonic_now() + patience;
     while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {

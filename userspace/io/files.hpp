@@ -23,12 +23,15 @@ namespace nezuban {
 // With all that is missing above it. The mode is that of what is created, whatever the umask.
 Result<void> make_directories(const std::string& path, std::uint32_t mode);
 
+// An empty file for its owner alone; one that is there is left as it is.
+Result<void> create_private(const std::string& path);
+
 // A missing file is fine.
 Result<void> remove_file(const std::string& path);
 
-// The exclusive flock on the file, with our pid written inside. It belongs to the open file: every duplicate, also in
-// another process, holds it. Tried again and again for `patience`; then the error names the pid found inside. Where the
-// file system is read-only, a file that is there is locked with whatever pid is inside.
+// The exclusive flock on the file, which may be no link, with our pid written inside. It belongs to the open file:
+// every duplicate, also in another process, holds it. Tried again and again for `patience`; then the error names the
+// pid found inside. Where the file system is read-only, a file that is there is locked with whatever pid is inside.
 [[nodiscard]] Result<Fd> lock_file(const std::string& path, Duration patience);
 
 // Which file this is, whatever it is called: device and number. Empty: there is none.

@@ -41,6 +41,10 @@ std::uint32_t own_pid() {
     return static_cast<std::uint32_t>(::getpid());
 }
 
+std::uint32_t own_uid() {
+    return ::geteuid();
+}
+
 void set_own_name(const char* name) {
     ::prctl(PR_SET_NAME, name);
 }

@@ -8,6 +8,7 @@
 namespace nezuban {
 
 [[nodiscard]] std::uint32_t own_pid();
+[[nodiscard]] std::uint32_t own_uid(); // the effective one
 
 // At most 15 bytes are kept.
 void set_own_name(const char* name);

@@ -92,18 +92,6 @@ std::vector<std::uint32_t> session_leaders() {
     return leaders;
 }
 
-std::vector<int> open_descriptors() {
-    std::vector<int> descriptors;
-    const std::unique_ptr<DIR, decltype([](DIR* folder) { ::closedir(folder); })> folder(::opendir("/proc/self/fd"));
-    while (const auto* entry =
-               folder ? ::readdir(folder.get()) : nullptr) { // NOLINT(concurrency-mt-unsafe): ours alone
-        const std::string_view name(entry->d_name);
-        int fd = 0;
-        if (std::from_chars(name.data(), name.data() + name.size(), fd).ec == std::errc()) descriptors.push_back(fd);
-    }
-    return descriptors;
-}
-
 struct Carrier {
     std::size_t wanted = 0;
     Identity id; // the start as it was before the look
@@ -113,7 +101,7 @@ struct Carrier {
 class Looks {
 public:
     Looks(std::vector<std::uint32_t> pids, std::span<const WantedCommand> wanted)
-        : waiting_(std::move(pids)), wanted_(wanted), inherited_(open_descriptors()) {}
+        : waiting_(std::move(pids)), wanted_(wanted) {}
 
     // One who keeps us waiting is left out, and looked at again when all others have been.
     void run(Time deadline) {
@@ -135,7 +123,7 @@ public:
 private:
     void pass(Time deadline, Duration patience) {
         while (!waiting_.empty() && monotonic_now() < deadline) {
-            auto errand = Errand::send([this](const Errand::Say& say) { look(say); });
+            auto errand = Errand::send([this](const Errand::Say& say) { look(say); }, Errand::Descriptors::closed);
             if (!errand) return;
             std::string text;
             Errand::Brought brought;
@@ -153,11 +141,8 @@ private:
         }
     }
 
-    // In the child. It may outlive us in a look that even SIGKILL doesn't end: with the lock of the state directory or
-    // our end of a socket in its hands it would keep the next daemon from starting.
+    // In the child.
     void look(const Errand::Say& say) const {
-        for (const int fd : inherited_)
-            ::close(fd);
         for (const auto pid : waiting_) {
             say("?;");
             const auto stat = look_at(pid);
@@ -197,7 +182,6 @@ private:
     std::vector<std::uint32_t> waiting_;
     std::vector<std::uint32_t> unread_;
     std::span<const WantedCommand> wanted_;
-    std::vector<int> inherited_;
     std::vector<Carrier> carriers_;
 };
 

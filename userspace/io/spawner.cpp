@@ -37,7 +37,8 @@ Result<Message> encode(std::uint64_t token, SpawnRequest request) {
     zygote::Request head{.token = token,
                          .argc = static_cast<std::uint32_t>(request.argv.size()),
                          .envc = static_cast<std::uint32_t>(request.environment.size()),
-                         .own = request.own ? 1U : 0U};
+                         .own = request.own ? 1U : 0U,
+                         .guarded = request.guarded ? 1U : 0U};
     Message message{.token = token};
     message.bytes.assign(reinterpret_cast<const char*>(&head), sizeof head);
     for (const auto& argument : request.argv)

@@ -26,6 +26,8 @@ struct SpawnRequest {
     // One of the daemon's own helpers: keeps what systemd has put into the environment for the daemon (NOTIFY_SOCKET,
     // JOURNAL_STREAM, ...) and stays hidden from the OOM killer.
     bool own = false;
+    // As root, not executed when others could alter the program, or its script: it says so, and ends with 126.
+    bool guarded = false;
 };
 
 struct Spawned {

@@ -1,5 +1,6 @@
 #include "io/zygote.hpp"
 
+#include "io/alterable.hpp"
 #include "io/fd.hpp"
 #include "io/own_process.hpp"
 #include "io/signals.hpp"
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +28,7 @@ namespace nezuban::zygote {
 
 namespace {
 
+constexpr int may_not_execute = 126;
 constexpr int cannot_execute = 127;
 constexpr int out_of_the_way = 64; // descriptors wait here, above all their final places
 constexpr int last_signal = 64;
@@ -102,6 +105,18 @@ void answer(int socket, const Reply& reply) {
     }
 }
 
+// What was in order when the configuration was read may not be so any more. Looked at here, where nobody waits for a
+// disk but the command itself; and what is executed is what was looked at.
+std::string guarded_program(const Command& command) {
+    std::vector<std::string> argv(command.argv.begin(), command.argv.end() - 1); // without the null
+    if (const auto weakness = weakness_of_command(argv, insiders())) {
+        ::dprintf(STDERR_FILENO, "nezuban: not executed: %s could be altered by others: %s\n", command.argv[0],
+                  tell(*weakness).c_str());
+        ::_exit(may_not_execute);
+    }
+    return find_program(argv.front()).value_or(argv.front());
+}
+
 // In the new child: everything but the program.
 [[noreturn]] void become(Command& command, int socket) {
     // By the child itself: of a spawner that is killed just after the fork nobody would know that there is one, and the
@@ -123,7 +138,8 @@ void answer(int socket, const Reply& reply) {
         ::dup2(waiting[i], next++);
     close_from(next);
     reset_signals();
-    ::execvpe(command.argv[0], command.argv.data(), command.environment.data());
+    const auto program = command.head.guarded != 0 && ::geteuid() == 0 ? guarded_program(command) : command.argv[0];
+    ::execvpe(program.c_str(), command.argv.data(), command.environment.data());
     const char* reason = std::strerror(errno);
     ::dprintf(STDERR_FILENO, "nezuban: cannot execute %s: %s\n", command.argv[0], reason);
     ::_exit(cannot_execute);

@@ -16,7 +16,7 @@ struct Request {
     std::uint32_t argc = 0;
     std::uint32_t envc = 0;
     std::uint32_t own = 0;
-    std::uint32_t padding = 0;
+    std::uint32_t guarded = 0;
 };
 
 struct Reply {

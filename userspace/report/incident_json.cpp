@@ -2,6 +2,7 @@
 
 #include "core/date.hpp"
 #include "core/fact_json.hpp"
+#include "core/json_words.hpp"
 #include "core/signal_names.hpp"
 #include "core/words.hpp"
 
@@ -43,7 +44,7 @@ std::string to_json(const Incident& incident, const ClockPair& clocks) {
     json["count"] = incident.count;
     json["evidence"] = facts_json<Json>(incident.evidence);
     // Names of processes are bytes, not always UTF-8: what isn't is replaced.
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return harmless_json(json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 namespace {

@@ -1,6 +1,7 @@
 #include "report/log_writer.hpp"
 
 #include "core/date.hpp"
+#include "core/json_words.hpp"
 #include "core/words.hpp"
 
 #include <array>
@@ -55,7 +56,7 @@ std::string as_json(const wire::Note& note) {
         json["incident"] = nlohmann::ordered_json::parse(note.json, nullptr, false);
         if (json["incident"].is_discarded()) json.erase("incident");
     }
-    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return harmless_json(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 } // namespace

@@ -1,6 +1,8 @@
 #include "report/state_dir.hpp"
 
+#include "io/alterable.hpp"
 #include "io/files.hpp"
+#include "io/own_process.hpp"
 #include "io/threads.hpp"
 
 #include <cerrno>
@@ -21,6 +23,21 @@ std::optional<std::uint32_t> dead_owner(const std::string& lock) {
     return pid;
 }
 
+// Somebody who could alter what is in it could lead root's writing elsewhere, and invent the state of every rule. What
+// is missing may be created by others where the directory is a sticky one, such as a fresh tmpfs: we are about to be
+// first.
+Result<void> trust(const std::string& path) {
+    if (own_uid() != 0) return {};
+    const auto known = insiders();
+    for (const auto& name : {std::string("/lock"), std::string("/history.db")}) {
+        const auto weakness = weakness_of(path + name, known);
+        if (weakness && !weakness->missing)
+            return fail(path + " could be altered by others: " + tell(*weakness) + " (hint: " + mend(*weakness) + ")",
+                        EPERM);
+    }
+    return {};
+}
+
 } // namespace
 
 std::string history_path(const std::string& state_dir) {
@@ -37,6 +54,8 @@ Result<void> make_state_dir(const std::string& path) {
 
 Result<StateDir> open_state_dir(const std::string& path, Duration patience, Duration last_words) {
     if (auto made = make_state_dir(path); !made) return std::unexpected(made.error());
+    if (auto trusted = trust(path); !trusted)
+        return std::unexpected(trusted.error().in("claiming the state directory"));
     const auto name = path + "/lock";
     auto lock = lock_file(name, patience);
     if (!lock && lock.error().number == EWOULDBLOCK) {

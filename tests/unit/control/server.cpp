@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <future>
 #include <string>
 #include <vector>
@@ -257,6 +258,33 @@ TEST_CASE("another user is told that it is not permitted, even when the file's m
     CHECK(WEXITSTATUS(status) == 4);
     CHECK(house.asked.empty());
     CHECK(house.server->clients() == 0);
+}
+
+TEST_CASE("somebody else's socket in the daemon's place is not asked, and not believed") {
+    if (::geteuid() != 0) SKIP("needs root to become somebody else");
+    const test::TempDir directory;
+    REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
+    const auto path = directory.file("control.sock");
+    std::array<int, 2> ready{};
+    REQUIRE(::pipe(ready.data()) == 0);
+    const auto child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(100);
+        const auto listener = listen_unix(path, 0666);
+        if (!listener || ::write(ready[1], "x", 1) != 1) ::_exit(101);
+        ::pause();
+    }
+    char byte = 0;
+    ::close(ready[1]);
+    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    ::close(ready[0]);
+    const auto answer = ask(path, of(Verb::status), plenty);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    REQUIRE_FALSE(answer.has_value());
+    CHECK(answer.error().text == path + " is served by uid 65534, neither root nor us");
+    CHECK(exit_code_of(answer.error()) == 4);
 }
 
 TEST_CASE("without a daemon the answer is: not reachable; with a closed door: not permitted") {

@@ -1,5 +1,7 @@
 #include "core/words.hpp"
 
+#include "core/json_words.hpp"
+
 #include <array>
 
 #include <doctest/doctest.h>
@@ -49,4 +51,12 @@ TEST_CASE("one is not many") {
     CHECK(counted(0, "rule") == "0 rules");
     CHECK(counted(1, "rule") == "1 rule");
     CHECK(counted(2, "rule") == "2 rules");
+}
+
+TEST_CASE("JSON keeps its value, and nothing in it moves a cursor") {
+    CHECK(harmless_json(R"({"a": "b\u001b", "…": [1]})") == R"({"a": "b\u001b", "…": [1]})");
+    CHECK(harmless_json("{\"comm\":\"\xC2\x9B"
+                        "31m\"}")
+          == R"({"comm":"\u009b31m"})");
+    CHECK(harmless_json("[\"\x7F\",\"\xE2\x80\xAE\"]") == R"(["\u007f","\u202e"])");
 }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 using namespace nezuban;
@@ -55,4 +56,17 @@ TEST_CASE("an errand that fails brings back half a message, and says so") {
     const auto brought = errand->wait(monotonic_now() + plenty);
     CHECK_FALSE(brought.whole);
     CHECK(brought.text == "half");
+}
+
+TEST_CASE("an errand that is to have none of our descriptors has none but its pipe") {
+    const int kept = ::dup(0);
+    REQUIRE(kept >= 0);
+    auto errand = Errand::send(
+        [kept](const Errand::Say& say) {
+            say(::fcntl(kept, F_GETFD) < 0 && ::fcntl(2, F_GETFD) < 0 ? "none" : "some");
+        },
+        Errand::Descriptors::closed);
+    ::close(kept);
+    REQUIRE(errand);
+    CHECK(errand->wait(monotonic_now() + plenty).text == "none");
 }

@@ -1,6 +1,10 @@
 #include "io/files.hpp"
 
+#include "io/clock.hpp"
+#include "io/errand.hpp"
+#include "io/privileges.hpp"
 #include "spawning.hpp"
+#include "support/skip.hpp"
 #include "support/temp_dir.hpp"
 
 #include <cerrno>
@@ -63,4 +67,40 @@ TEST_CASE("a lock is held by one, who can be named, and by every duplicate of it
     ::kill(static_cast<pid_t>(spawned.pid), SIGKILL);
     ::waitpid(static_cast<pid_t>(spawned.pid), nullptr, 0);
     CHECK(lock_file(path, 0ms));
+}
+
+TEST_CASE("a lock that is a link is refused, and what it leads to stays as it is") {
+    TempDir scratch;
+    const auto precious = scratch.write("precious", "not to be cut short");
+    REQUIRE(::symlink(precious.c_str(), (scratch / "lock").c_str()) == 0);
+    CHECK(lock_file(scratch / "lock", 0ms).error().text == (scratch / "lock") + " is a link");
+    CHECK(scratch.read("precious") == "not to be cut short");
+}
+
+TEST_CASE("a private file is for its owner alone, and one that is there is left alone") {
+    TempDir scratch;
+    REQUIRE(create_private(scratch / "new"));
+    struct stat info{};
+    ::stat((scratch / "new").c_str(), &info);
+    CHECK((info.st_mode & 0777) == 0600);
+    scratch.write("old", "kept");
+    CHECK(create_private(scratch / "old"));
+    CHECK(scratch.read("old") == "kept");
+    CHECK(create_private("/dev/null"));
+    CHECK_FALSE(create_private(scratch / "nowhere/new"));
+}
+
+TEST_CASE("a helper that keeps file access alone has no other capability, now or later") {
+    if (::geteuid() != 0) SKIP("needs root, who has them all");
+    auto errand = Errand::send([](const Errand::Say& say) {
+        keep_file_access_alone();
+        set_file_mask(027);
+        say(read_file("/proc/self/status", 65536).value());
+    });
+    REQUIRE(errand);
+    const auto status = errand->wait(monotonic_now() + 20s).text;
+    CHECK(status.find("CapPrm:\t0000000000000002\nCapEff:\t0000000000000002\nCapBnd:\t0000000000000000\n")
+          != std::string::npos);
+    CHECK(status.find("NoNewPrivs:\t1\n") != std::string::npos);
+    CHECK(status.find("Umask:\t0027\n") != std::string::npos);
 }

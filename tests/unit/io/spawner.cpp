@@ -1,8 +1,11 @@
 #include "io/spawner.hpp"
 
+#include "io/alterable.hpp"
 #include "io/files.hpp"
 #include "io/signals.hpp"
 #include "spawning.hpp"
+#include "support/skip.hpp"
+#include "support/temp_dir.hpp"
 
 #include <csignal>
 #include <cstdlib>
@@ -11,6 +14,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace nezuban;
@@ -88,6 +92,13 @@ TEST_CASE("the environment is the daemon's, with additions, without what systemd
     ::unsetenv("NOTIFY_SOCKET");
 }
 
+TEST_CASE("a command gets its arguments as they stand, whatever they would mean to a shell") {
+    Spawning here;
+    const std::vector<std::string> argv{"printf", "%s\n", "$(id)", "a; b | c > d", "`id`", "*", "'\"\\"};
+    CHECK(here.run({.argv = argv}).output == "$(id)\na; b | c > d\n`id`\n*\n'\"\\\n");
+    CHECK(here.run({.argv = {"/bin/echo", "&& id"}, .guarded = true}).output == "&& id\n");
+}
+
 TEST_CASE("standard input is what was given, else empty") {
     Spawning here;
     SpawnRequest request{.argv = {"cat"}};
@@ -101,6 +112,31 @@ TEST_CASE("a program that can't be executed says so on its own output and ends w
     auto ended = here.run({.argv = {"/nonexistent/program"}});
     CHECK(ended.output == "nezuban: cannot execute /nonexistent/program: No such file or directory\n");
     CHECK(WEXITSTATUS(ended.status) == 127);
+}
+
+TEST_CASE("a guarded command that others could alter is not executed as root, nor is its script") {
+    if (::geteuid() != 0) SKIP("only root is refused");
+    if (insiders().everybody) SKIP("everybody may replace the program here: nobody is a stranger");
+    TempDir dir;
+    Spawning here;
+    const auto file = dir.write("program", "#!/bin/sh\necho executed\n");
+    const auto run = [&](const std::vector<std::string>& argv, bool guarded) {
+        return here.run({.argv = argv, .guarded = guarded});
+    };
+    ::chmod(file.c_str(), 0755);
+    CHECK(run({file}, true).output == "executed\n");
+    CHECK(run({"sh", "-c", "echo found"}, true).output == "found\n");
+    CHECK(run({"nz-nowhere"}, true).output == "nezuban: cannot execute nz-nowhere: No such file or directory\n");
+
+    ::chmod(file.c_str(), 0777);
+    CHECK(run({file}, false).output == "executed\n");
+    for (const auto& argv : {std::vector<std::string>{file}, {"/bin/sh", "-e", file}}) {
+        const auto ended = run(argv, true);
+        CHECK(ended.output
+              == "nezuban: not executed: " + argv.front() + " could be altered by others: " + file
+                     + " may be written by everybody (mode 0777)\n");
+        CHECK(WEXITSTATUS(ended.status) == 126);
+    }
 }
 
 TEST_CASE("a request that can't be sent is an error at once") {

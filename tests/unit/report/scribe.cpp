@@ -1,5 +1,6 @@
 #include "report/scribe.hpp"
 
+#include "io/alterable.hpp"
 #include "io/boot_id.hpp"
 #include "io/clock.hpp"
 #include "io/files.hpp"
@@ -17,6 +18,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -337,6 +339,34 @@ TEST_CASE("the state directory is one daemon's, until its scribe has written the
     in_scribe.reset();
     CHECK(open_state_dir(path, 0s));
     CHECK_FALSE(open_state_dir("/proc/nowhere", 0s));
+}
+
+TEST_CASE("root takes no state directory into which somebody else could put, or has put, something") {
+    if (::geteuid() != 0) SKIP("only root has something to lose");
+    if (insiders().everybody) SKIP("everybody may replace the program here: nobody is a stranger");
+    const TempDir dir;
+    const auto path = dir.file("state");
+    const auto refusal = [&] {
+        const auto opened = open_state_dir(path, 0ms);
+        return opened ? std::string("none") : opened.error().text;
+    };
+    REQUIRE(::mkdir(path.c_str(), 0700) == 0);
+    REQUIRE(::chmod(path.c_str(), 0777) == 0);
+    CHECK(refusal()
+          == "claiming the state directory: " + path + " could be altered by others: " + path
+                 + " may be written by everybody (mode 0777) (hint: chmod go-w " + path + ")");
+    REQUIRE(::chmod(path.c_str(), 01777) == 0);
+    CHECK(refusal() == "none");
+    REQUIRE(::chown((path + "/lock").c_str(), 54321, 0) == 0);
+    CHECK(refusal().find("/lock belongs to uid 54321") != std::string::npos);
+    REQUIRE(::unlink((path + "/lock").c_str()) == 0);
+    REQUIRE(::symlink("/etc/passwd", (path + "/lock").c_str()) == 0);
+    CHECK(refusal() == "claiming the state directory: " + path + "/lock is a link");
+    REQUIRE(::unlink((path + "/lock").c_str()) == 0);
+    REQUIRE(::chmod(path.c_str(), 0755) == 0);
+    CHECK(refusal() == "none");
+    REQUIRE(::chown(path.c_str(), 54321, 0) == 0);
+    CHECK(refusal().find(path + " belongs to uid 54321") != std::string::npos);
 }
 
 TEST_CASE("the scribe of a daemon that is dead is waited for, and named as what it is") {
