@@ -165,10 +165,7 @@ void Engine::State::report(Happening happening, std::string reason, Turn& turn) 
 }
 
 void Engine::State::relate() {
-    index = RuleIndex();
-    for (auto& watch : watches) {
-        index.add(watch.get());
-    }
+    index = RuleIndex(watches);
     desk.kin.build(watches, groups);
     for (auto& watch : watches) {
         watch->set_kin(desk.kin.has_any(*watch));
