@@ -18,6 +18,7 @@
 #include "rules/judgement.hpp"
 #include "rules/matcher.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -153,6 +154,13 @@ public:
     [[nodiscard]] bool restarting() const { // mending, and not only asked whether it is ready
         return mending() && !plan_.asks;
     }
+    // In the configuration.
+    void set_place(std::size_t place) {
+        place_ = place;
+    }
+    [[nodiscard]] std::size_t place() const {
+        return place_;
+    }
     // Its falls are judged together with those of others.
     void set_kin(bool has_any) {
         has_kin_ = has_any;
@@ -245,6 +253,11 @@ private:
     void begin_incident(const std::string& value, Bucket& bucket, Turn& turn);
     void react(const std::string& value, Bucket& bucket, Turn& turn);
     void hold_down(const std::string& value, Bucket& bucket, Turn& turn);
+    void note(const std::string& value, const Bucket& bucket); // after its judgement has changed
+    template <typename Is> [[nodiscard]] bool any_uneasy(Is is) const {
+        return std::ranges::any_of(uneasy_, [&](const auto& value) { return is(buckets_.at(value).judgement); });
+    }
+    void drop_bucket(const std::string& value);
     void wake_at(const std::string& value, Bucket& bucket, Time time);
     void wake(Time now);
     void remove_from_bucket(const Process& process, Turn& turn);
@@ -341,8 +354,9 @@ private:
     RuleSpec spec_;
     Matcher matcher_;
     std::map<std::string, Bucket> buckets_;
-    std::uint32_t members_ = 0;               // of all buckets
-    std::set<std::string> restless_;          // buckets to judge at the next turn
+    std::uint32_t members_ = 0;      // of all buckets
+    std::set<std::string> uneasy_;   // buckets out of range or told to be: asked in every turn, as none else is
+    std::set<std::string> restless_; // buckets to judge at the next turn
     std::multimap<Time, std::string> timers_; // ... and at a later time
     bool again_ = false;                      // all of them once more, in this turn
     bool awaiting_ = false;                   // the end of a snapshot
@@ -366,6 +380,7 @@ private:
     Time beat_due_from_{};          // the rule got its first process
     std::optional<Time> forget_at_; // healthy until then: the next restart is immediate again
     bool has_kin_ = false;
+    std::size_t place_ = 0;
     bool unready_ = false;    // it runs, but ready.* has not been answered well since it was started
     std::uint32_t stage_ = 0; // as others know it
     bool in_turn_ = false;
