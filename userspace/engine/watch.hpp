@@ -11,6 +11,7 @@
 #include "core/memory.hpp"
 #include "core/spec.hpp"
 #include "core/view.hpp"
+#include "engine/findings.hpp"
 #include "engine/kinship.hpp"
 #include "engine/process_table.hpp"
 #include "rules/budget.hpp"
@@ -287,7 +288,7 @@ private:
     void end_finding(const Finding& finding, const std::string& how, Turn& turn);
     void end_findings_of(const Identity& process, Turn& turn);
     void react_to_hangs(Turn& turn);
-    [[nodiscard]] const Finding* oldest_finding() const;
+    template <typename Is> std::vector<Finding> take_findings_of(const Identity& process, Is is);
     [[nodiscard]] const Finding* to_act_on() const; // the oldest that is to be mended by a restart
     [[nodiscard]] std::set<Identity> hung_to_end(const Turn& turn) const;
 
@@ -374,7 +375,7 @@ private:
     std::string exhausted_reason_;
     bool paused_ = false;
     std::optional<Time> paused_until_;
-    std::map<std::string, Finding> findings_; // under way, by Finding::key
+    Findings findings_;
     std::optional<Time> last_beat_;
     std::optional<Time> touched_;   // the heartbeat file, as it was told last
     Time beat_due_from_{};          // the rule got its first process

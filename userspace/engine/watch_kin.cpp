@@ -77,7 +77,7 @@ bool Watch::lost() const {
 bool Watch::calm() const {
     if (mending()) return false;
     if (paused_) return true;
-    const bool hangs = std::ranges::any_of(findings_, [](const auto& pair) { return pair.second.restartable; });
+    const bool hangs = findings_.oldest_restartable() != nullptr;
     return judging_ && !exhausted_ && !hangs && !any_uneasy([](const Judgement& judgement) {
                return judgement.range() == Range::under || judgement.told() == Range::under;
            });

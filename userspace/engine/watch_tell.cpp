@@ -164,7 +164,7 @@ std::string Watch::why_not_ok() const {
     }
     if (hung()) {
         const auto more = findings_.size() - 1;
-        return oldest_finding()->reason + (more == 0 ? "" : fmt::format("; and {} more", counted(more, "finding")));
+        return findings_.oldest()->reason + (more == 0 ? "" : fmt::format("; and {} more", counted(more, "finding")));
     }
     return {};
 }
@@ -194,7 +194,7 @@ RuleView Watch::view(Time now, Detail detail) const {
         if (out && spec_.count.per && view.out_of_range.size() < values_shown)
             view.out_of_range.push_back({.value = value, .count = bucket.census.count()});
     }
-    for (const auto& [key, finding] : findings_) {
+    for (const auto& [key, finding] : findings_.by_key()) {
         view.findings.push_back(finding);
     }
     std::ranges::sort(view.findings, {}, [](const Finding& finding) { return std::tie(finding.since, finding.key); });
