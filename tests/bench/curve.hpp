@@ -1,0 +1,73 @@
+// What something costs as something else grows, and how steeply: the exponent of the power law that fits best.
+#pragma once
+
+#include "bench.hpp"
+
+#include <cmath>
+#include <deque>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace nezuban::bench {
+
+class Curve {
+public:
+    // over: what grows, in the plural.
+    Curve(std::string what, std::string unit, std::string over)
+        : what_(std::move(what)), unit_(std::move(unit)), over_(std::move(over)) {}
+
+    // The samples of one size; sizes come in order.
+    Series& at(double size) {
+        return points_.emplace_back(size, Series(what_, unit_)).second;
+    }
+    // Of log cost over log size, by least squares: 0 is constant, 1 linear. NaN: less than two points have a cost.
+    [[nodiscard]] double exponent() const {
+        double n = 0;
+        double sum_x = 0;
+        double sum_y = 0;
+        double sum_xx = 0;
+        double sum_xy = 0;
+        for (const auto& [size, series] : points_) {
+            if (series.median() <= 0) continue;
+            const double x = std::log(size);
+            const double y = std::log(series.median());
+            n += 1;
+            sum_x += x;
+            sum_y += y;
+            sum_xx += x * x;
+            sum_xy += x * y;
+        }
+        if (n < 2) return NAN;
+        return (n * sum_xy - sum_x * sum_y) / (n * sum_xx - sum_x * sum_x);
+    }
+    [[nodiscard]] const std::string& over() const {
+        return over_;
+    }
+    // A row of the table that print_curves begins.
+    void print() const {
+        std::string figures;
+        for (const auto& [size, series] : points_)
+            figures += fmt::format("{}{}: {:.3g} ({:.3g}–{:.3g})", figures.empty() ? "" : ", ", in_thousands(size),
+                                   series.median(), series.quantile(0.1), series.quantile(0.9));
+        fmt::print("| {} [{}] | {} | {} | {:.2f} |\n", what_, unit_, over_, figures, exponent());
+    }
+
+private:
+    static std::string in_thousands(double size) {
+        const auto number = static_cast<long>(size);
+        return number < 1000 ? std::to_string(number) : fmt::format("{},{:03}", number / 1000, number % 1000);
+    }
+
+    std::string what_;
+    std::string unit_;
+    std::string over_;
+    std::deque<std::pair<double, Series>> points_; // who fills one holds on to it
+};
+
+inline void print_curves_title() {
+    fmt::print("\n| cost | over | median (p10–p90) at each size | exponent |\n| --- | --- | --- | --- |\n");
+}
+
+} // namespace nezuban::bench
