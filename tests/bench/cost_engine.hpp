@@ -18,7 +18,6 @@ public:
     explicit EngineCost(int rounds) : rounds_(rounds) {}
 
     void print() {
-        print_curves_title();
         for (const auto kind : {RuleKind::name, RuleKind::path, RuleKind::argument, RuleKind::user})
             over_rules(kind);
         over_processes();
@@ -27,6 +26,7 @@ public:
         for (const auto what : {Stuck::threads, Stuck::processes})
             over_stuck(what);
         over_deadlocks();
+        table_.print_steepest();
     }
 
 private:
@@ -88,7 +88,7 @@ private:
             live(host, count, {fork.at(count), exec.at(count), exit.at(count)});
         }
         for (const auto* curve : {&fork, &exec, &exit, &memory})
-            curve->print();
+            table_.print(*curve);
     }
 
     void over_processes() {
@@ -104,7 +104,7 @@ private:
             live(host, 100, {fork.at(count), exec.at(count), exit.at(count)});
         }
         for (const auto* curve : {&fork, &exec, &exit, &memory})
-            curve->print();
+            table_.print(*curve);
     }
 
     // One rule that counts each value apart.
@@ -129,7 +129,7 @@ private:
             for (int round = 0; round < rounds_; ++round)
                 series.add(ns_each(batch, [&](int i) { host.give(Forked{.child = child(i)}); }));
         }
-        curve.print();
+        table_.print(curve);
     }
 
     // All rules in one group: what the health page and status look at.
@@ -153,8 +153,8 @@ private:
                             / 1e6);
             }
         }
-        view.print();
-        reload.print();
+        table_.print(view);
+        table_.print(reload);
     }
 
     struct Scene {
@@ -212,8 +212,8 @@ private:
                 }));
             }
         }
-        look.print();
-        back.print();
+        table_.print(look);
+        table_.print(back);
     }
 
     // Pairs of threads that have locked each other out.
@@ -231,10 +231,11 @@ private:
             for (int again = 0; again < 3; ++again)
                 looks.add(scene.look() / count);
         }
-        look.print();
+        table_.print(look);
     }
 
     int rounds_;
+    CurveTable table_{"the engine"};
     std::mt19937 dice_{1};
 };
 

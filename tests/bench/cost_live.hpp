@@ -18,11 +18,11 @@ public:
     explicit LiveCost(bool quick) : quick_(quick) {}
 
     void print() {
-        print_curves_title();
         for (const bool by_argument : {false, true})
             over_rules(by_argument);
         over_processes();
         over_threads();
+        table_.print_steepest();
     }
 
 private:
@@ -65,7 +65,7 @@ private:
                 series.add((cpu_of(family) - before) / (3.0 * lives) / 1e3);
             }
         }
-        curve.print();
+        table_.print(curve);
     }
 
     void over_processes() {
@@ -78,7 +78,7 @@ private:
             daemon.start();
             rest(std::chrono::seconds(2));
             const auto family = family_of(daemon.child().pid());
-            each_second(quick_ ? 4 : 15, family, cpu.at(count));
+            take_share(quick_ ? 4 : 15, family, cpu.at(count));
             auto& megabytes = resident.at(count);
             auto& of_maps = maps.at(count);
             double kb = 0;
@@ -91,11 +91,11 @@ private:
             of_maps.add(bytes / (1 << 20));
         }
         for (const auto* curve : {&cpu, &resident, &maps})
-            curve->print();
+            table_.print(*curve);
     }
 
-    static void each_second(int seconds, const std::vector<pid_t>& family, Series& share) {
-        // Looks come every few seconds: so many of them that the mean is one.
+    // One figure of the whole time: hangs are looked for every few seconds only.
+    static void take_share(int seconds, const std::vector<pid_t>& family, Series& share) {
         const auto begin = monotonic_ns();
         const double first = cpu_of(family);
         rest(std::chrono::seconds(seconds));
@@ -111,12 +111,12 @@ private:
                                                          "\"30s\"\nhang.silent = \"30s\""));
             daemon.start();
             rest(std::chrono::seconds(2));
-            each_second(quick_ ? 4 : 10, family_of(daemon.child().pid()), share.at(count));
+            take_share(quick_ ? 4 : 10, family_of(daemon.child().pid()), share.at(count));
             daemon.stop();
             looks(look.at(count));
         }
-        share.print();
-        look.print();
+        table_.print(share);
+        table_.print(look);
     }
 
     void looks(Series& series) const {
@@ -134,6 +134,7 @@ private:
     }
 
     bool quick_;
+    CurveTable table_{"the daemon"};
 };
 
 } // namespace nezuban::bench

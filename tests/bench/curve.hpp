@@ -42,21 +42,22 @@ public:
         if (n < 2) return NAN;
         return (n * sum_xy - sum_x * sum_y) / (n * sum_xx - sum_x * sum_x);
     }
-    [[nodiscard]] const std::string& over() const {
-        return over_;
+    [[nodiscard]] const std::string& what() const {
+        return what_;
     }
-    // A row of the table that print_curves begins.
-    void print() const {
+    void print_row() const {
         std::string figures;
         for (const auto& [size, series] : points_)
-            figures += fmt::format("{}{}: {:.3g} ({:.3g}–{:.3g})", figures.empty() ? "" : ", ", in_thousands(size),
-                                   series.median(), series.quantile(0.1), series.quantile(0.9));
+            figures +=
+                fmt::format("{}{}: {} ({}–{})", figures.empty() ? "" : "; ", readable(size), readable(series.median()),
+                            readable(series.quantile(0.1)), readable(series.quantile(0.9)));
         fmt::print("| {} [{}] | {} | {} | {:.2f} |\n", what_, unit_, over_, figures, exponent());
     }
 
 private:
-    static std::string in_thousands(double size) {
-        const auto number = static_cast<long>(size);
+    static std::string readable(double value) {
+        if (value < 100) return fmt::format("{:.3g}", value);
+        const auto number = std::lround(value);
         return number < 1000 ? std::to_string(number) : fmt::format("{},{:03}", number / 1000, number % 1000);
     }
 
@@ -66,8 +67,27 @@ private:
     std::deque<std::pair<double, Series>> points_; // who fills one holds on to it
 };
 
-inline void print_curves_title() {
-    fmt::print("\n| cost | over | median (p10–p90) at each size | exponent |\n| --- | --- | --- | --- |\n");
-}
+class CurveTable {
+public:
+    // of_what: in the row about the steepest.
+    explicit CurveTable(std::string of_what) : of_what_(std::move(of_what)) {
+        fmt::print("\n| cost | over | median (p10–p90) at each size | exponent |\n| --- | --- | --- | --- |\n");
+    }
+    void print(const Curve& curve) {
+        curve.print_row();
+        if (!(curve.exponent() > steepest_)) return;
+        steepest_ = curve.exponent();
+        which_ = curve.what();
+    }
+    // A power law that is fitted to noise is not linear to the hundredth.
+    void print_steepest() const {
+        print_bar("steepest cost curve of " + of_what_, steepest_, "as its exponent", which_, 1.1);
+    }
+
+private:
+    std::string of_what_;
+    double steepest_ = -INFINITY;
+    std::string which_;
+};
 
 } // namespace nezuban::bench

@@ -110,12 +110,12 @@ inline double allocated_bytes() {
     return static_cast<double>(info.uordblks + info.hblkhd);
 }
 
-// ns of each of count calls.
+// ns on a processor of each of count calls.
 template <typename Call> double ns_each(int count, Call call) {
-    const auto begin = monotonic_ns();
+    const double begin = thread_cpu_ns();
     for (int i = 0; i < count; ++i)
         call(i);
-    return static_cast<double>(monotonic_ns() - begin) / count;
+    return (thread_cpu_ns() - begin) / count;
 }
 
 } // namespace nezuban::bench
