@@ -22,7 +22,7 @@ const Finding* Findings::oldest_restartable() const {
     return first_of(restartable_);
 }
 
-void Findings::add(Finding finding) {
+void Findings::add(Finding&& finding) {
     auto name = finding.key;
     const auto [place, fresh] = by_key_.try_emplace(std::move(name), std::move(finding));
     if (!fresh) return;

@@ -35,7 +35,7 @@ public:
     [[nodiscard]] const Finding* oldest_restartable() const;
 
     // One of the same key stays as it is.
-    void add(Finding finding);
+    void add(Finding&& finding);
     std::optional<Finding> take(const std::string& key);
     std::vector<Finding> take_all();
 

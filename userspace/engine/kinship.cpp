@@ -253,7 +253,7 @@ void Kinship::put_to_rest(const Watch& falling, Group& group) const {
 std::unordered_set<const Watch*> Kinship::waiting_in_vain() const {
     std::vector<const Watch*> from_below; // first of all who waits: seldom anybody
     std::ranges::copy_if(order_, std::back_inserter(from_below), &Watch::holding);
-    std::ranges::stable_sort(from_below, {}, [&](const Watch* watch) { return depth(*watch); });
+    std::ranges::sort(from_below, {}, [&](const Watch* watch) { return depth(*watch); });
     std::unordered_set<const Watch*> found;
     for (const auto* watch : from_below) {
         for_unmet(kin(*watch), [&](const Watch& other) {

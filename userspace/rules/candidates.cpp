@@ -56,8 +56,13 @@ std::vector<Candidates::Handle> Candidates::handles_of(const MatchSpec& rule) {
 }
 
 std::optional<Candidates::Handle> Candidates::best_of(std::vector<Handle> handles, const Shares& shares) {
-    std::ranges::stable_sort(handles, {}, [&](const Handle& handle) { return shares.at(handle); });
-    for (auto& handle : handles) {
+    std::vector<std::pair<std::size_t, std::size_t>> order; // shared by so many, at this place
+    for (std::size_t place = 0; place < handles.size(); ++place) {
+        order.emplace_back(shares.at(handles[place]), place);
+    }
+    std::ranges::sort(order);
+    for (const auto& [sharing, place] : order) {
+        auto& handle = handles[place];
         const bool exact = handle.first == Field::comm || handle.first == Field::user || handle.first == Field::group;
         if (exact || PatternFilter::can_rule_out(handle.second)) return std::move(handle);
     }

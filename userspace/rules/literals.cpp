@@ -1,5 +1,7 @@
 #include "rules/literals.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace nezuban {
@@ -56,9 +58,7 @@ Literals::State Literals::grow(State node, char byte) {
 void Literals::link() {
     std::vector<std::vector<std::pair<char, State>>> children(nodes_.size());
     std::vector<State> by_length;
-    for (std::size_t byte = 0; byte < first_.size(); ++byte) {
-        if (first_.at(byte) != 0) by_length.push_back(first_.at(byte));
-    }
+    std::ranges::copy_if(first_, std::back_inserter(by_length), [](State state) { return state != 0; });
     for (const auto& [from, to] : further_) {
         children[from >> bits_of_byte].emplace_back(static_cast<char>(from & 0xffU), to);
     }
