@@ -57,6 +57,7 @@ std::vector<Candidates::Handle> Candidates::handles_of(const MatchSpec& rule) {
 
 std::optional<Candidates::Handle> Candidates::best_of(std::vector<Handle> handles, const Shares& shares) {
     std::vector<std::pair<std::size_t, std::size_t>> order; // shared by so many, at this place
+    order.reserve(handles.size());
     for (std::size_t place = 0; place < handles.size(); ++place) {
         order.emplace_back(shares.at(handles[place]), place);
     }
