@@ -19,6 +19,12 @@ inline long long monotonic_ns() {
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
+// On a processor, of the thread that asks.
+inline double thread_cpu_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
 inline double ms_since(long long begin_ns) {
     return static_cast<double>(monotonic_ns() - begin_ns) / 1e6;
 }

@@ -3,13 +3,9 @@
 #include "../support/hang.hpp"
 #include "bench.hpp"
 #include "host.hpp"
+#include "many_threads.hpp"
 
 #include <functional>
-
-#include <pthread.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace nezuban;
 
@@ -17,66 +13,7 @@ namespace {
 
 constexpr int rounds = 25;
 constexpr int many = 5000;
-constexpr std::size_t small_stack = 64UL << 10U;
 constexpr double bar_ms = 300;
-
-// More threads than the helper programs make. Dies with us.
-class ManyThreads {
-public:
-    ManyThreads() {
-        int ready[2];
-        if (::pipe2(ready, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
-        const test::Fd reader(ready[0]);
-        test::Fd writer(ready[1]);
-        const pid_t parent = ::getpid();
-        pid_ = ::fork();
-        if (pid_ < 0) throw std::runtime_error("fork");
-        if (pid_ == 0) be_many(parent, writer.get());
-        writer.close();
-        char byte = 0;
-        if (::read(reader.get(), &byte, 1) == 1) return;
-        end();
-        throw std::runtime_error("no process with so many threads");
-    }
-    ~ManyThreads() {
-        end();
-    }
-    ManyThreads(const ManyThreads&) = delete;
-    ManyThreads& operator=(const ManyThreads&) = delete;
-    ManyThreads(ManyThreads&&) = delete;
-    ManyThreads& operator=(ManyThreads&&) = delete;
-
-    [[nodiscard]] pid_t pid() const {
-        return pid_;
-    }
-
-private:
-    [[noreturn]] static void be_many(pid_t parent, int ready) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (::getppid() != parent) ::_exit(1);
-        ::alarm(120);
-        pthread_attr_t attributes;
-        pthread_attr_init(&attributes);
-        pthread_attr_setstacksize(&attributes, small_stack);
-        const auto idle = [](void*) -> void* {
-            for (;;)
-                ::pause();
-        };
-        for (int at = 1; at < many; ++at) {
-            pthread_t thread{};
-            if (pthread_create(&thread, &attributes, idle, nullptr) != 0) ::_exit(1);
-        }
-        (void)!::write(ready, "", 1);
-        idle(nullptr);
-        ::_exit(0);
-    }
-    void end() const {
-        ::kill(pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
-    }
-
-    pid_t pid_ = -1;
-};
 
 double ask_about(pid_t pid, const std::string& socket, std::size_t threads) {
     const auto begin = bench::monotonic_ns();
@@ -92,7 +29,7 @@ double ask_about(pid_t pid, const std::string& socket, std::size_t threads) {
 void run() {
     const test::TempDir dir;
     const test::Actor server("nzstuck", {"idle-epoll"}, "nzb-server");
-    const ManyThreads threads;
+    const bench::ManyThreads threads(many);
     bench::Series of_server("an idle server", "ms");
     bench::Series of_threads(fmt::format("a process with {} threads", many), "ms");
     for (int round = -1; round < rounds; ++round) {

@@ -15,12 +15,6 @@ namespace {
 constexpr int rounds = 21;
 constexpr int many = 20'000;
 
-long long cpu_now_ns() {
-    timespec now{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
-
 void began(const Result<void>& result) {
     if (!result) throw std::runtime_error(result.error().text);
 }
@@ -33,13 +27,13 @@ struct Taken {
 // Slices are looked at as often as they come: their longest is that of the whole bench.
 Taken pass(const std::function<Result<bool>(std::size_t&)>& read_slice, bench::Series& slices) {
     Taken taken;
-    const auto begin = cpu_now_ns();
+    const double begin = bench::thread_cpu_ns();
     for (bool more = true; more;) {
         const auto slice = bench::monotonic_ns();
         more = bench::must(read_slice(taken.told));
         slices.add(bench::ms_since(slice));
     }
-    taken.cpu_ms = static_cast<double>(cpu_now_ns() - begin) / 1e6;
+    taken.cpu_ms = (bench::thread_cpu_ns() - begin) / 1e6;
     return taken;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,16 +26,20 @@ Engine::Engine(const EngineOptions& options, std::vector<RuleSpec> rules, std::v
     set_own_pids(options.own_pids);
     state_->desk.mark = fmt::format("{:x}", options.seed);
     state_->groups = std::move(groups);
+    std::unordered_map<std::string_view, const RuleMemory*> remembered;
+    for (const auto& memory : memories) {
+        remembered.emplace(memory.rule, &memory);
+    }
     for (auto& rule : rules) {
         auto watch = std::make_unique<Watch>(std::move(rule));
-        const auto memory = std::ranges::find(memories, watch->spec().name, &RuleMemory::rule);
-        if (memory != memories.end()) watch->restore(*memory);
+        if (const auto memory = remembered.find(watch->spec().name); memory != remembered.end())
+            watch->restore(*memory->second);
         state_->watches.push_back(std::move(watch));
     }
     state_->relate();
     for (const auto& group : state_->desk.kin.groups()) {
-        const auto memory = std::ranges::find(memories, Group::memory_name(group->spec().name), &RuleMemory::rule);
-        if (memory != memories.end()) group->restore(*memory);
+        const auto memory = remembered.find(Group::memory_name(group->spec().name));
+        if (memory != remembered.end()) group->restore(*memory->second);
     }
 }
 
@@ -55,9 +60,8 @@ void Engine::set_own_pids(const std::vector<std::uint32_t>& pids) {
 
 void Engine::advance(Time now, Intents& out) {
     Turn turn{.desk = state_->desk, .now = now, .out = out};
-    for (auto& watch : state_->watches) {
-        const auto due = watch->next_deadline();
-        if (due && *due <= now) state_->touch(watch.get());
+    for (const auto place : state_->timetable.due(now)) {
+        state_->touch(state_->watches[place].get());
     }
     if (state_->resync_at && *state_->resync_at <= now) {
         state_->resync_at.reset();
@@ -94,13 +98,10 @@ std::optional<Time> Engine::next_socket_scan() const {
 }
 
 std::optional<Time> Engine::next_deadline() const {
-    std::optional<Time> next = state_->resync_at;
-    if (!state_->may_judge()) return next; // the end of the snapshot is what we wait for
-    for (const auto& watch : state_->watches) {
-        const auto due = watch->next_deadline();
-        if (due && (!next || *due < *next)) next = due;
-    }
-    return next;
+    if (!state_->may_judge()) return state_->resync_at; // the end of the snapshot is what we wait for
+    const auto due = state_->timetable.next();
+    if (!due || !state_->resync_at) return due ? due : state_->resync_at;
+    return std::min(*due, *state_->resync_at);
 }
 
 Result<void> Engine::pause(std::string_view name, std::optional<Time> until, Time now, Intents& out) {
@@ -161,15 +162,21 @@ EngineView Engine::view(Time now, Detail detail) const {
         }
         rule.failed = rule.failed || in_vain.contains(watch.get());
     }
+    std::unordered_map<std::string_view, RuleState> states;
+    for (const auto& rule : view.rules) {
+        states.emplace(rule.name, rule.state);
+    }
     for (const auto& group : state_->groups) {
         // A group is as bad as its worst member; the order is that of how much it matters to an operator.
         constexpr std::array worst_first{RuleState::exhausted,  RuleState::under,   RuleState::over,   RuleState::hung,
                                          RuleState::restarting, RuleState::pending, RuleState::paused, RuleState::ok};
         GroupView one{.name = group.name, .state = RuleState::ok, .members = group.members};
         auto rank = worst_first.size();
-        for (const auto& rule : view.rules) {
-            if (std::ranges::find(group.members, rule.name) == group.members.end()) continue;
-            const auto at = static_cast<std::size_t>(std::ranges::find(worst_first, rule.state) - worst_first.begin());
+        for (const auto& member : group.members) {
+            const auto state = states.find(member);
+            if (state == states.end()) continue;
+            const auto at =
+                static_cast<std::size_t>(std::ranges::find(worst_first, state->second) - worst_first.begin());
             rank = std::min(rank, at);
         }
         if (rank < worst_first.size()) one.state = worst_first[rank];

@@ -251,11 +251,11 @@ void Kinship::put_to_rest(const Watch& falling, Group& group) const {
 
 // From below, each once: there may be many ways down to the same rule.
 std::unordered_set<const Watch*> Kinship::waiting_in_vain() const {
-    auto from_below = order_;
+    std::vector<const Watch*> from_below; // first of all who waits: seldom anybody
+    std::ranges::copy_if(order_, std::back_inserter(from_below), &Watch::holding);
     std::ranges::sort(from_below, {}, [&](const Watch* watch) { return depth(*watch); });
     std::unordered_set<const Watch*> found;
     for (const auto* watch : from_below) {
-        if (!watch->holding()) continue;
         for_unmet(kin(*watch), [&](const Watch& other) {
             const bool in_vain = other.lost() || found.contains(&other);
             if (in_vain) found.insert(watch);

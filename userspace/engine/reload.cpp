@@ -2,7 +2,11 @@
 #include "engine/state.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -33,9 +37,17 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
     std::vector<std::string> changes;
     std::vector<std::unique_ptr<Watch>> next;
     auto& old = state_->watches;
+    std::unordered_map<std::string, std::size_t> places; // by name
+    for (std::size_t place = 0; place < old.size(); ++place) {
+        places.emplace(old[place]->spec().name, place);
+    }
+    std::unordered_set<std::string> names; // of the new ones
     for (auto& rule : rules) {
-        const auto known =
-            std::ranges::find_if(old, [&](const auto& watch) { return watch && watch->spec().name == rule.name; });
+        names.insert(rule.name);
+        const auto place = places.find(rule.name);
+        const auto known = place == places.end() || !old[place->second]
+                               ? old.end()
+                               : old.begin() + static_cast<std::ptrdiff_t>(place->second);
         if (known != old.end() && (*known)->spec() == rule) {
             next.push_back(std::move(*known));
             continue;
@@ -67,9 +79,7 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
     for (const auto& watch : old) {
         if (!watch) continue;
         dropped.insert(watch.get());
-        const bool replaced =
-            std::ranges::any_of(next, [&](const auto& other) { return other->spec().name == watch->spec().name; });
-        if (!replaced) {
+        if (!names.contains(watch->spec().name)) {
             changes.push_back("- " + watch->spec().name);
             out.emplace_back(Remember{{.rule = watch->spec().name, .attempts = {}, .exhausted_reason = {}}});
         }

@@ -1,11 +1,13 @@
-// Which rules could count this process: asked for every event, so rules that name a comm are found by it, and those
-// about kernel threads are asked about kernel threads alone.
+// Which rules count this process, and what has to be known of it for that: asked for every event, so without going
+// through all rules.
 #pragma once
 
 #include "core/process.hpp"
+#include "rules/candidates.hpp"
+#include "rules/needs_table.hpp"
 
-#include <string>
-#include <unordered_map>
+#include <memory>
+#include <span>
 #include <vector>
 
 namespace nezuban {
@@ -14,19 +16,20 @@ class Watch;
 
 class RuleIndex {
 public:
-    void add(Watch* watch);
+    RuleIndex() = default;
+    explicit RuleIndex(std::span<const std::unique_ptr<Watch>> watches);
 
-    // Appends those that match.
+    // Appends those that match, in the order of the configuration.
     void matching(const Process& process, std::vector<Watch*>& out) const;
     // What those that could match ask for.
-    [[nodiscard]] Needs needs_of(const Process& process) const;
+    [[nodiscard]] Needs needs_of(const Process& process) const {
+        return needs_.of(process);
+    }
 
 private:
-    template <typename Each> void for_candidates(const Process& process, Each each) const;
-
-    std::unordered_map<std::string, std::vector<Watch*>> by_comm_;
-    std::vector<Watch*> others_;
-    std::vector<Watch*> kernel_threads_; // those of rules that are about kernel threads
+    std::vector<Watch*> watches_;
+    Candidates candidates_;
+    NeedsTable needs_;
 };
 
 } // namespace nezuban

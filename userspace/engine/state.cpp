@@ -2,6 +2,7 @@
 #include "engine/state.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -140,6 +141,7 @@ void Engine::State::judge_touched(Turn& turn) {
 void Engine::State::judge(Watch& watch, Turn& turn) {
     watch.give_turn();
     watch.judge(turn);
+    timetable.set(watch.place(), watch.next_deadline());
     for (auto* woken : std::exchange(desk.woken, {})) {
         touch(woken);
     }
@@ -165,24 +167,27 @@ void Engine::State::report(Happening happening, std::string reason, Turn& turn) 
 }
 
 void Engine::State::relate() {
-    index = RuleIndex();
-    for (auto& watch : watches) {
-        index.add(watch.get());
-    }
+    index = RuleIndex(watches);
     desk.kin.build(watches, groups);
-    for (auto& watch : watches) {
-        watch->set_kin(desk.kin.has_any(*watch));
+    timetable.begin(watches.size());
+    for (std::size_t place = 0; place < watches.size(); ++place) {
+        auto& watch = *watches[place];
+        watch.set_kin(desk.kin.has_any(watch));
+        watch.set_place(place);
+        timetable.set(place, watch.next_deadline());
     }
 }
 
 Result<std::vector<Watch*>> Engine::State::named(std::string_view name) {
-    std::vector<Watch*> out;
     for (const auto& group : groups) {
         if (group.name != name) continue;
+        std::unordered_map<std::string_view, Watch*> by_name;
+        for (auto& watch : watches) {
+            by_name.emplace(watch->spec().name, watch.get());
+        }
+        std::vector<Watch*> out;
         for (const auto& member : group.members) {
-            for (auto& watch : watches) {
-                if (watch->spec().name == member) out.push_back(watch.get());
-            }
+            if (const auto one = by_name.find(member); one != by_name.end()) out.push_back(one->second);
         }
         return out;
     }

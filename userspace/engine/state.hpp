@@ -5,6 +5,7 @@
 #include "engine/hangs.hpp"
 #include "engine/process_table.hpp"
 #include "engine/rule_index.hpp"
+#include "engine/timetable.hpp"
 #include "engine/watch.hpp"
 
 #include <cstdint>
@@ -22,6 +23,7 @@ struct Engine::State {
     std::vector<std::unique_ptr<Watch>> watches; // in the order of the configuration
     std::vector<GroupSpec> groups;               // as configured; at work they are in desk.kin
     RuleIndex index;
+    Timetable timetable; // when each rule was judged last, this was its next deadline
     Hangs hangs;
     std::vector<Watch*> touched; // to judge at the end of this turn
 

@@ -11,6 +11,7 @@
 #include "core/memory.hpp"
 #include "core/spec.hpp"
 #include "core/view.hpp"
+#include "engine/findings.hpp"
 #include "engine/kinship.hpp"
 #include "engine/process_table.hpp"
 #include "rules/budget.hpp"
@@ -18,6 +19,7 @@
 #include "rules/judgement.hpp"
 #include "rules/matcher.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -153,6 +155,13 @@ public:
     [[nodiscard]] bool restarting() const { // mending, and not only asked whether it is ready
         return mending() && !plan_.asks;
     }
+    // In the configuration.
+    void set_place(std::size_t place) {
+        place_ = place;
+    }
+    [[nodiscard]] std::size_t place() const {
+        return place_;
+    }
     // Its falls are judged together with those of others.
     void set_kin(bool has_any) {
         has_kin_ = has_any;
@@ -245,6 +254,11 @@ private:
     void begin_incident(const std::string& value, Bucket& bucket, Turn& turn);
     void react(const std::string& value, Bucket& bucket, Turn& turn);
     void hold_down(const std::string& value, Bucket& bucket, Turn& turn);
+    void note(const std::string& value, const Bucket& bucket); // after its judgement has changed
+    template <typename Is> [[nodiscard]] bool any_uneasy(Is is) const {
+        return std::ranges::any_of(uneasy_, [&](const auto& value) { return is(buckets_.at(value).judgement); });
+    }
+    void drop_bucket(const std::string& value);
     void wake_at(const std::string& value, Bucket& bucket, Time time);
     void wake(Time now);
     void remove_from_bucket(const Process& process, Turn& turn);
@@ -274,7 +288,7 @@ private:
     void end_finding(const Finding& finding, const std::string& how, Turn& turn);
     void end_findings_of(const Identity& process, Turn& turn);
     void react_to_hangs(Turn& turn);
-    [[nodiscard]] const Finding* oldest_finding() const;
+    template <typename Is> std::vector<Finding> take_findings_of(const Identity& process, Is is);
     [[nodiscard]] const Finding* to_act_on() const; // the oldest that is to be mended by a restart
     [[nodiscard]] std::set<Identity> hung_to_end(const Turn& turn) const;
 
@@ -341,8 +355,9 @@ private:
     RuleSpec spec_;
     Matcher matcher_;
     std::map<std::string, Bucket> buckets_;
-    std::uint32_t members_ = 0;               // of all buckets
-    std::set<std::string> restless_;          // buckets to judge at the next turn
+    std::uint32_t members_ = 0;      // of all buckets
+    std::set<std::string> uneasy_;   // buckets out of range or told to be: asked in every turn, as none else is
+    std::set<std::string> restless_; // buckets to judge at the next turn
     std::multimap<Time, std::string> timers_; // ... and at a later time
     bool again_ = false;                      // all of them once more, in this turn
     bool awaiting_ = false;                   // the end of a snapshot
@@ -360,12 +375,13 @@ private:
     std::string exhausted_reason_;
     bool paused_ = false;
     std::optional<Time> paused_until_;
-    std::map<std::string, Finding> findings_; // under way, by Finding::key
+    Findings findings_;
     std::optional<Time> last_beat_;
     std::optional<Time> touched_;   // the heartbeat file, as it was told last
     Time beat_due_from_{};          // the rule got its first process
     std::optional<Time> forget_at_; // healthy until then: the next restart is immediate again
     bool has_kin_ = false;
+    std::size_t place_ = 0;
     bool unready_ = false;    // it runs, but ready.* has not been answered well since it was started
     std::uint32_t stage_ = 0; // as others know it
     bool in_turn_ = false;

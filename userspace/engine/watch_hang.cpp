@@ -11,15 +11,7 @@ namespace nezuban {
 
 namespace {
 
-std::vector<Finding> take_out(std::map<std::string, Finding>& findings, const auto& wanted) {
-    std::vector<Finding> out;
-    std::erase_if(findings, [&](auto& pair) {
-        const bool it = wanted(pair.second);
-        if (it) out.push_back(std::move(pair.second));
-        return it;
-    });
-    return out;
-}
+constexpr const char* heartbeat_key = "heartbeat"; // a rule has one at most
 
 } // namespace
 
@@ -34,13 +26,13 @@ std::optional<Time> Watch::take_findings(std::vector<Finding> found, const WaitS
         auto key = finding.key;
         now.try_emplace(std::move(key), std::move(finding));
     }
-    for (auto& [key, finding] : std::exchange(findings_, {})) {
-        const auto still = now.find(key);
+    for (auto& finding : findings_.take_all()) {
+        const auto still = now.find(finding.key);
         if (still != now.end()) {
             still->second.since = finding.since; // one beginning, whatever the later scans computed
-            findings_.insert(now.extract(still));
+            findings_.add(std::move(now.extract(still).mapped()));
         } else if (!scan.complete || (finding.kind == HangKind::unserved && !scan.sockets_seen)) {
-            findings_.emplace(key, std::move(finding)); // nothing can be concluded from absence
+            findings_.add(std::move(finding)); // nothing can be concluded from absence
         } else {
             end_finding(finding, "is over", turn);
         }
@@ -96,26 +88,29 @@ std::optional<Time> Watch::check_heartbeat(const WaitScan& scan, std::vector<Fin
                     .evidence = {{file ? "file" : "notify", file ? *file : "WATCHDOG=1"},
                                  {"last_beat_s", seconds_of(silent)},
                                  {"ever", last.has_value()}},
-                    .key = "heartbeat"};
+                    .key = heartbeat_key};
     found.push_back(std::move(finding));
     return std::nullopt;
 }
 
 void Watch::beat(Turn& turn) {
     last_beat_ = turn.now;
-    for (const auto& finding :
-         take_out(findings_, [](const Finding& finding) { return finding.kind == HangKind::heartbeat; })) {
-        end_finding(finding, "is over", turn);
+    if (const auto finding = findings_.take(heartbeat_key)) end_finding(*finding, "is over", turn);
+}
+
+template <typename Is> std::vector<Finding> Watch::take_findings_of(const Identity& process, Is is) {
+    std::vector<Finding> taken;
+    for (const auto* finding : findings_.of(process)) {
+        if (is(*finding)) taken.push_back(*findings_.take(std::string(finding->key)));
     }
+    return taken;
 }
 
 void Watch::thread_returned(const Identity& process, std::uint32_t tid, Turn& turn) {
-    const auto over = take_out(findings_, [&](const Finding& finding) {
-        if (finding.process != process) return false;
-        if (tid == 0) return finding.kind == HangKind::silent;
-        return finding.tid == tid && finding.others.empty() && finding.kind != HangKind::spinning;
-    });
-    for (const auto& finding : over) {
+    for (const auto& finding : take_findings_of(process, [&](const Finding& one) {
+             if (tid == 0) return one.kind == HangKind::silent;
+             return one.tid == tid && one.others.empty() && one.kind != HangKind::spinning;
+         })) {
         end_finding(finding, "is over", turn);
     }
 }
@@ -128,8 +123,7 @@ void Watch::begin_finding(Finding finding, Turn& turn) {
     if (finding.thread_start_ns != 0 && finding.kind != HangKind::spinning)
         turn.out.emplace_back(FollowThread{.process = finding.process,
                                            .thread = {.tid = finding.tid, .start_ns = finding.thread_start_ns}});
-    auto key = finding.key;
-    findings_.emplace(std::move(key), std::move(finding));
+    findings_.add(std::move(finding));
 }
 
 void Watch::tell_finding(const Finding& finding, Turn& turn) {
@@ -157,7 +151,7 @@ void Watch::end_finding(const Finding& finding, const std::string& how, Turn& tu
 }
 
 void Watch::end_findings_of(const Identity& process, Turn& turn) {
-    const auto over = take_out(findings_, [&](const Finding& finding) { return finding.process == process; });
+    const auto over = take_findings_of(process, [](const Finding&) { return true; });
     // Of a restart under way the end is told by the restart itself.
     if (mending()) return;
     for (const auto& finding : over) {
@@ -165,18 +159,8 @@ void Watch::end_findings_of(const Identity& process, Turn& turn) {
     }
 }
 
-const Finding* Watch::oldest_finding() const {
-    const auto oldest = std::ranges::min_element(findings_, {}, [](const auto& pair) { return pair.second.since; });
-    return oldest == findings_.end() ? nullptr : &oldest->second;
-}
-
 const Finding* Watch::to_act_on() const {
-    if (spec_.hang.action != HangAction::restart) return nullptr;
-    const Finding* oldest = nullptr;
-    for (const auto& [key, finding] : findings_) {
-        if (finding.restartable && (oldest == nullptr || finding.since < oldest->since)) oldest = &finding;
-    }
-    return oldest;
+    return spec_.hang.action == HangAction::restart ? findings_.oldest_restartable() : nullptr;
 }
 
 void Watch::react_to_hangs(Turn& turn) {
@@ -188,7 +172,7 @@ void Watch::react_to_hangs(Turn& turn) {
 std::set<Identity> Watch::hung_to_end(const Turn& turn) const {
     std::set<Identity> ids;
     if (spec_.hang.action != HangAction::restart) return ids;
-    for (const auto& [key, finding] : findings_) {
+    for (const auto& [key, finding] : findings_.by_key()) {
         if (finding.restartable && may_be_signalled(finding.process, turn)) ids.insert(finding.process);
     }
     return ids;

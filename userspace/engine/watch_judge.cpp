@@ -48,11 +48,7 @@ void Watch::forget(Turn& turn) {
         forget_at_.reset();
         return;
     }
-    const bool healthy = !mending() && to_act_on() == nullptr && std::ranges::all_of(buckets_, [](const auto& pair) {
-        const auto& judgement = pair.second.judgement;
-        return judgement.range() == Range::in && judgement.told() == Range::in;
-    });
-    if (!healthy) {
+    if (mending() || to_act_on() != nullptr || !uneasy_.empty()) {
         forget_at_.reset();
         return;
     }
@@ -68,7 +64,7 @@ void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
     const auto count = bucket.census.count();
     // A value of count.per exists as long as somebody has it.
     if (spec_.count.per && count == 0 && bucket.judgement.told() == Range::in) {
-        buckets_.erase(value);
+        drop_bucket(value);
         return;
     }
     auto range = limits();
@@ -76,6 +72,7 @@ void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
     const auto for_max = range.max ? bucket.census.judged_for_max(*range.max) : count;
     const auto before = bucket.judgement.range();
     const auto change = bucket.judgement.update(count, for_max, range, mending(), turn.now);
+    note(value, bucket);
     if (before != Range::under && bucket.judgement.range() == Range::under && left_as_it_is())
         fell(last_loss_.pid == 0 ? turn.now : last_loss_.at, last_loss_.pid,
              last_loss_.how.empty() ? tell_under(count, range.min) : last_loss_.how, turn);
@@ -90,7 +87,7 @@ void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
         if (!value.empty()) over.evidence.emplace_back("value", value);
         report(std::move(over), turn);
         if (spec_.count.per && count == 0) {
-            buckets_.erase(value);
+            drop_bucket(value);
             return;
         }
     }
@@ -103,6 +100,19 @@ void Watch::judge(const std::string& value, Bucket& bucket, Turn& turn) {
         open && !paused_ && spec_.count.over == Over::stop_newest && bucket.judgement.told() == Range::over;
     if (holding_down) next = earlier(next, bucket.census.next_asking());
     if (next) wake_at(value, bucket, *next);
+}
+
+void Watch::note(const std::string& value, const Bucket& bucket) {
+    const bool easy = bucket.judgement.range() == Range::in && bucket.judgement.told() == Range::in;
+    if (easy)
+        uneasy_.erase(value);
+    else
+        uneasy_.insert(value);
+}
+
+void Watch::drop_bucket(const std::string& value) {
+    uneasy_.erase(value);
+    buckets_.erase(value);
 }
 
 // One timer a bucket, and not moved when what it waits for moves away: then it rings in vain, once.
@@ -196,8 +206,7 @@ bool Watch::protects_from(const Watch& storm) const {
     // The narrower of two rules knows better who is precious. A wide one (a unit, a user) would protect the very storm
     // that is to be stopped inside it; it needs no more than its minimum.
     if (members_ >= storm.members_ && members_ > spec_.count.min) return false;
-    return std::ranges::none_of(buckets_,
-                                [](const auto& pair) { return pair.second.judgement.range() == Range::over; });
+    return !any_uneasy([](const Judgement& judgement) { return judgement.range() == Range::over; });
 }
 
 std::optional<Time> Watch::next_deadline() const {
@@ -215,16 +224,17 @@ std::optional<Time> Watch::next_deadline() const {
 void Watch::signal_sent(const SignalSent& sent, Turn& turn) {
     constexpr int no_such_process = 3;
     if (sent.error == 0 || sent.error == no_such_process) return; // gone already: its exit is on the way
-    for (auto& [value, bucket] : buckets_) {
-        if (!bucket.census.on_the_way_out(sent.id)) continue;
-        bucket.census.refuse(sent.id);
-        restless_.insert(value);
-        if (!may_tell(refusals_, turn)) continue;
-        auto told = incident(Happening::stopped_excess,
-                             fmt::format("pid {} could not be ended: error {}", sent.id.pid, sent.error), turn);
-        told.pid = sent.id.pid;
-        report(std::move(told), turn);
-    }
+    const auto* entry = turn.desk.table.find(sent.id);
+    if (entry == nullptr) return;
+    const auto bucket = buckets_.find(value_of(entry->process));
+    if (bucket == buckets_.end() || !bucket->second.census.on_the_way_out(sent.id)) return;
+    bucket->second.census.refuse(sent.id);
+    restless_.insert(bucket->first);
+    if (!may_tell(refusals_, turn)) return;
+    auto told = incident(Happening::stopped_excess,
+                         fmt::format("pid {} could not be ended: error {}", sent.id.pid, sent.error), turn);
+    told.pid = sent.id.pid;
+    report(std::move(told), turn);
 }
 
 } // namespace nezuban

@@ -71,15 +71,15 @@ bool Watch::lost() const {
     if (up() || !judged_) return false;
     if (exhausted_) return true;
     if (spec_.restart.possible() || paused_) return false;
-    return std::ranges::any_of(buckets_, [](const auto& pair) { return pair.second.judgement.told() == Range::under; });
+    return any_uneasy([](const Judgement& judgement) { return judgement.told() == Range::under; });
 }
 
 bool Watch::calm() const {
     if (mending()) return false;
     if (paused_) return true;
-    const bool hangs = std::ranges::any_of(findings_, [](const auto& pair) { return pair.second.restartable; });
-    return judging_ && !exhausted_ && !hangs && std::ranges::none_of(buckets_, [](const auto& pair) {
-               return pair.second.judgement.range() == Range::under || pair.second.judgement.told() == Range::under;
+    const bool hangs = findings_.oldest_restartable() != nullptr;
+    return judging_ && !exhausted_ && !hangs && !any_uneasy([](const Judgement& judgement) {
+               return judgement.range() == Range::under || judgement.told() == Range::under;
            });
 }
 

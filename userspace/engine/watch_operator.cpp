@@ -53,7 +53,7 @@ void Watch::take(RuleSpec spec, Turn& turn) {
     }
     if (before.hang != spec_.hang) {
         // What is looked for anew, and how patiently, is found by the next look.
-        findings_.clear();
+        findings_.take_all();
         beat_due_from_ = turn.now;
         last_beat_.reset();
         touched_.reset();

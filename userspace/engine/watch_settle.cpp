@@ -55,9 +55,9 @@ void Watch::step_settling(Turn& turn) {
 
 // Too many are a restart's business only if the rule says so.
 bool Watch::mended() const {
-    return to_act_on() == nullptr && std::ranges::all_of(buckets_, [&](const auto& pair) {
-               const auto range = pair.second.judgement.range();
-               return range == Range::in || (range == Range::over && spec_.count.over != Over::restart);
+    return to_act_on() == nullptr && !any_uneasy([&](const Judgement& judgement) {
+               return judgement.range() == Range::under
+                      || (judgement.range() == Range::over && spec_.count.over == Over::restart);
            });
 }
 
@@ -89,10 +89,12 @@ void Watch::attempt_failed(const std::string& why, Turn& turn) {
 }
 
 void Watch::recovered(Turn& turn) {
-    for (auto& [value, bucket] : buckets_) {
+    for (const auto& value : std::set(uneasy_)) {
+        auto& bucket = buckets_.at(value);
         if (bucket.judgement.range() != Range::in) continue;
         bucket.judgement.end();
         bucket.acted = false;
+        note(value, bucket);
     }
     auto told = incident(Happening::recovered,
                          fmt::format("{} running and held for {}, {} after it began", total(),

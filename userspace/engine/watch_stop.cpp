@@ -83,7 +83,7 @@ bool Watch::end_members(Turn& turn) {
     if (plan_.killed || deaf) {
         // In D, most likely. A second copy beside it would be worse than none, and no further attempt ends it either.
         const bool hang = std::ranges::any_of(
-            findings_, [&](const auto& pair) { return plan_.victims.contains(pair.second.process); });
+            findings_.by_key(), [&](const auto& pair) { return plan_.victims.contains(pair.second.process); });
         const auto pid = plan_.victims.begin()->pid;
         if (hang && deaf)
             escalate(fmt::format("kernel thread {} has not ended, and no signal can end it: {}", pid, plan_.reason),
@@ -109,9 +109,8 @@ void Watch::signal_victims(int signal, Turn& turn) {
         if (!may_be_signalled(id, turn)) continue;
         turn.out.emplace_back(Signal{.id = id, .signal = signal});
         // Who is stopped hears nothing but SIGKILL, and is given the time to hear this.
-        const bool stopped = std::ranges::any_of(findings_, [&](const auto& pair) {
-            return pair.second.kind == HangKind::stopped && pair.second.process == id;
-        });
+        const bool stopped =
+            std::ranges::any_of(findings_.of(id), [](const auto* one) { return one->kind == HangKind::stopped; });
         if (stopped && signal != SIGKILL) turn.out.emplace_back(Signal{.id = id, .signal = SIGCONT});
     }
 }

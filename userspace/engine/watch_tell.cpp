@@ -143,19 +143,17 @@ RuleState Watch::state() const {
     if (exhausted_) return RuleState::exhausted;
     if (mending()) return RuleState::restarting;
     if (!judging_) return RuleState::pending;
-    bool over = false;
-    for (const auto& [value, bucket] : buckets_) {
-        if (bucket.judgement.told() == Range::under) return RuleState::under;
-        over = over || bucket.judgement.told() == Range::over;
-    }
-    if (over) return RuleState::over;
+    if (any_uneasy([](const Judgement& judgement) { return judgement.told() == Range::under; }))
+        return RuleState::under;
+    if (any_uneasy([](const Judgement& judgement) { return judgement.told() == Range::over; })) return RuleState::over;
     return hung() ? RuleState::hung : RuleState::ok;
 }
 
 std::string Watch::why_not_ok() const {
     if (exhausted_) return exhausted_reason_;
     if (mending()) return plan_.reason;
-    for (const auto& [value, bucket] : buckets_) {
+    for (const auto& value : uneasy_) {
+        const auto& bucket = buckets_.at(value);
         if (bucket.judgement.told() == Range::in) continue;
         const auto count = bucket.census.count();
         const auto text = bucket.judgement.told() == Range::under ? tell_under(count, spec_.count.min)
@@ -166,7 +164,7 @@ std::string Watch::why_not_ok() const {
     }
     if (hung()) {
         const auto more = findings_.size() - 1;
-        return oldest_finding()->reason + (more == 0 ? "" : fmt::format("; and {} more", counted(more, "finding")));
+        return findings_.oldest()->reason + (more == 0 ? "" : fmt::format("; and {} more", counted(more, "finding")));
     }
     return {};
 }
@@ -188,14 +186,15 @@ RuleView Watch::view(Time now, Detail detail) const {
         if (view.pids.size() == pids_shown) break;
         view.pids.push_back(id.pid);
     }
-    for (const auto& [value, bucket] : buckets_) {
+    for (const auto& value : uneasy_) {
+        const auto& bucket = buckets_.at(value);
         const bool out = bucket.judgement.told() != Range::in && bucket.judgement.range() != Range::in;
         const bool held = bucket.judgement.told() == Range::over && spec_.count.over == Over::stop_newest && !paused_;
         if (out && !mending() && !held && !paused_) view.failed = true;
         if (out && spec_.count.per && view.out_of_range.size() < values_shown)
             view.out_of_range.push_back({.value = value, .count = bucket.census.count()});
     }
-    for (const auto& [key, finding] : findings_) {
+    for (const auto& [key, finding] : findings_.by_key()) {
         view.findings.push_back(finding);
     }
     std::ranges::sort(view.findings, {}, [](const Finding& finding) { return std::tie(finding.since, finding.key); });

@@ -3,6 +3,8 @@
 #include "rules/hang_rules.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -34,16 +36,19 @@ Facts as_facts(const ThreadWait& wait) {
 
 void find_deadlocks(const HangScene& scene, HangFindings& out) {
     if (!scene.spec.deadlock) return;
-    for (const auto& cycle : scene.graph.cycles()) {
+    std::map<std::size_t, std::set<const SeenThread*>> of_cycles; // the rule's threads in each
+    for (const auto* seen : scene.threads) {
+        if (const auto cycle = scene.graph.cycle_of(seen->last.thread.tid)) of_cycles[*cycle].insert(seen);
+    }
+    for (const auto& [place, own] : of_cycles) {
+        const auto& cycle = scene.graph.cycles()[place];
         std::vector<const SeenThread*> members;
         members.reserve(cycle.size());
         for (const auto tid : cycle) {
             members.push_back(scene.memory.thread(tid));
         }
         // Told of the rule's own process in it.
-        const auto ours = std::ranges::find_if(members, [&](const auto* member) {
-            return std::ranges::find(scene.threads, member) != scene.threads.end();
-        });
+        const auto ours = std::ranges::find_if(members, [&](const auto* member) { return own.contains(member); });
         if (ours == members.end()) continue;
         // It closed with the last of its waits.
         const auto since = (*std::ranges::max_element(members, {}, &SeenThread::since))->since;

@@ -1,5 +1,6 @@
 #include "rules/matcher.hpp"
 
+#include "rules/expression.hpp"
 #include "rules/glob.hpp"
 
 #include <algorithm>
@@ -12,12 +13,8 @@ namespace nezuban {
 
 namespace {
 
-// Latin-1, because paths and arguments are bytes, not always UTF-8; quiet, because config/ has told already.
 std::unique_ptr<re2::RE2> compile(const std::string& expression) {
-    re2::RE2::Options options(re2::RE2::Latin1);
-    options.set_log_errors(false);
-    options.set_dot_nl(true);
-    return std::make_unique<re2::RE2>(expression, options);
+    return std::make_unique<re2::RE2>(expression, options_for_bytes());
 }
 
 // Calls each for every piece that ends with the separator (or with the text); stops when it returns true.
@@ -36,6 +33,12 @@ bool has_component(std::string_view path, std::string_view component) {
 }
 
 } // namespace
+
+std::string as_line(std::string_view args) {
+    std::string line(args.substr(0, args.find_last_not_of('\0') + 1));
+    std::ranges::replace(line, '\0', ' ');
+    return line;
+}
 
 Matcher::Matcher(MatchSpec spec) : spec_(std::move(spec)) {
     if (spec_.comm && spec_.kernel_thread) name_ = compile(expression_of_glob(*spec_.comm, Slash::is_plain));
@@ -92,12 +95,7 @@ bool Matcher::matches_args(const Process& process) const {
         return any_piece(*process.args, '\0', [&](std::string_view argument) { return argument == wanted; });
     });
     if (!all || !args_) return all;
-    std::string line = *process.args;
-    while (line.ends_with('\0')) {
-        line.pop_back();
-    }
-    std::ranges::replace(line, '\0', ' ');
-    return re2::RE2::PartialMatch(line, *args_);
+    return re2::RE2::PartialMatch(as_line(*process.args), *args_);
 }
 
 bool Matcher::matches_cgroup(const Process& process) const {

@@ -5,12 +5,17 @@
 #include "core/spec.hpp"
 
 #include <memory>
+#include <string>
+#include <string_view>
 
 namespace re2 {
 class RE2;
 }
 
 namespace nezuban {
+
+// Arguments as expressions see them: joined by blanks.
+[[nodiscard]] std::string as_line(std::string_view args);
 
 class Matcher {
 public:

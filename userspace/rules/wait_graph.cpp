@@ -60,7 +60,7 @@ void WaitGraph::find_cycles() {
         }
         std::ranges::rotate(cycle, std::ranges::min_element(cycle));
         for (const auto tid : cycle) {
-            members_[tid] = cycle.front();
+            members_[tid] = cycles_.size();
         }
         cycles_.push_back(std::move(cycle));
     }
@@ -75,7 +75,7 @@ void WaitGraph::find_roots() {
             if (const auto known = roots_.find(at); known != roots_.end()) {
                 root = known->second;
             } else if (const auto member = members_.find(at); member != members_.end()) {
-                root = member->second;
+                root = cycles_[member->second].front();
             } else if (next(at) == 0 || !path.insert(at).second) {
                 root = at; // or a cycle that isn't confirmed: any of it will do
             } else {
@@ -106,8 +106,9 @@ bool WaitGraph::may_be_deadlock(std::uint32_t tid) const {
     return ends_in(tid) || ends_in(root_of(tid));
 }
 
-bool WaitGraph::in_cycle(std::uint32_t tid) const {
-    return members_.contains(tid);
+std::optional<std::size_t> WaitGraph::cycle_of(std::uint32_t tid) const {
+    const auto found = members_.find(tid);
+    return found == members_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::vector<std::uint32_t> WaitGraph::strangers() const {

@@ -3,8 +3,10 @@
 
 #include "rules/hang_memory.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -29,7 +31,8 @@ public:
     [[nodiscard]] std::uint32_t root_of(std::uint32_t tid) const;
     // Those whose chain ends there, without it and without the members of the cycle itself.
     [[nodiscard]] std::vector<std::uint32_t> waiting_for(std::uint32_t root) const;
-    [[nodiscard]] bool in_cycle(std::uint32_t tid) const;
+    // Its place in cycles().
+    [[nodiscard]] std::optional<std::size_t> cycle_of(std::uint32_t tid) const;
     // Of a cycle or behind one, be it proven or to be confirmed by the next look.
     [[nodiscard]] bool may_be_deadlock(std::uint32_t tid) const;
     // Owners of locks that no scan has told of yet.
@@ -48,7 +51,7 @@ private:
     std::vector<std::vector<std::uint32_t>> cycles_;
     std::map<std::uint32_t, std::uint32_t> roots_;               // waiting tid -> root
     std::map<std::uint32_t, std::vector<std::uint32_t>> behind_; // ... and the other way round
-    std::map<std::uint32_t, std::uint32_t> members_;             // tid in a cycle -> its first thread
+    std::map<std::uint32_t, std::size_t> members_;               // tid in a cycle -> its place in cycles_
     std::set<std::uint32_t> unproven_;                           // tids of a cycle that was seen once
     std::set<std::uint32_t> owners_;
     bool unconfirmed_ = false;
