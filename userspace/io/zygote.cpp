@@ -119,8 +119,8 @@ std::string guarded_program(const Command& command) {
 
 // In the new child: everything but the program.
 [[noreturn]] void become(Command& command, int socket) {
-    // By the child itself: of a spawner that is killed just after the fork nobody would know that there is one, and the
-    // command would be started again. The socket's end is seen only when all who have it are gone.
+    // By the child itself, too: of a spawner that is killed just after the fork nobody would know that there is one,
+    // and the command would be started again. The socket's end is seen only when all who have it are gone.
     answer(socket, {.token = command.head.token, .pid = static_cast<std::uint32_t>(::getpid())});
     ::setsid();
     if (command.head.own == 0) show_to_oom_killer();
@@ -200,15 +200,17 @@ void serve(int socket) {
         auto size = receive(socket, bytes, command.descriptors);
         if (size == 0) ::_exit(0);
         bool understood = parse(bytes, size, command);
-        int error = EINVAL;
+        Reply reply{.token = command.head.token, .error = EINVAL};
         if (understood) {
             // CLONE_PARENT: the child is the daemon's, which alone can wait for it. It brings the exit signal of this
             // process, SIGCHLD, with it.
             auto pid = ::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
             if (pid == 0) become(command, socket);
-            error = pid < 0 ? errno : 0;
+            reply.error = pid < 0 ? errno : 0;
+            reply.pid = pid < 0 ? 0 : static_cast<std::uint32_t>(pid);
         }
-        if (error != 0) answer(socket, {.token = command.head.token, .error = error});
+        command.descriptors.clear(); // before the answer: whoever gets it may rely on the command's end closing them
+        answer(socket, reply);       // a second one, which is ignored, unless the child was killed before its own
     }
 }
 

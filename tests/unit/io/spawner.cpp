@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <random>
 #include <set>
 
@@ -209,6 +210,31 @@ TEST_CASE("a spawner that dies at any moment has started what it says, and nothi
     }
     CHECK(unsaid == 0);
     CHECK(unstarted == 0);
+}
+
+TEST_CASE("a command that is killed before it can say that it is there is answered for all the same") {
+    constexpr int moments = 300;
+    Spawning here;
+    const auto children = "/proc/self/task/" + std::to_string(::getpid()) + "/children";
+    if (::access(children.c_str(), R_OK) != 0) SKIP("this kernel has no list of children in /proc");
+    for (int moment = 0; moment < moments; ++moment) {
+        const auto spawner = static_cast<pid_t>(here.spawner.pid());
+        std::optional<Spawned> answer;
+        REQUIRE(here.spawner.request({.argv = {"/bin/true"}}, [&](const Spawned& spawned) { answer = spawned; }));
+        for (pid_t child = 0; child == 0;) {
+            std::ifstream list(children);
+            for (pid_t pid = 0; list >> pid;) {
+                if (pid != spawner) child = pid;
+            }
+            if (child != 0) ::kill(child, SIGKILL);
+        }
+        const auto deadline = monotonic_now() + std::chrono::seconds(20);
+        while (!answer && monotonic_now() < deadline)
+            REQUIRE(here.loop.step(deadline));
+        REQUIRE(answer);
+        CHECK(answer->error == 0);
+        ::waitpid(static_cast<pid_t>(answer->pid), nullptr, 0);
+    }
 }
 
 TEST_CASE("the spawner survives the signals of a terminal and ends with its socket") {
