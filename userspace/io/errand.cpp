@@ -85,13 +85,15 @@ Errand::~Errand() {
     end();
 }
 
-Errand::Errand(Errand&& other) noexcept : child_(std::exchange(other.child_, 0)), pipe_(std::move(other.pipe_)) {}
+Errand::Errand(Errand&& other) noexcept
+    : child_(std::exchange(other.child_, 0)), pipe_(std::move(other.pipe_)), ending_(other.ending_) {}
 
 Errand& Errand::operator=(Errand&& other) noexcept {
     if (this == &other) return *this;
     end();
     child_ = std::exchange(other.child_, 0);
     pipe_ = std::move(other.pipe_);
+    ending_ = other.ending_;
     return *this;
 }
 
@@ -99,7 +101,10 @@ void Errand::end() {
     if (child_ == 0) return;
     const auto child = static_cast<pid_t>(std::exchange(child_, 0));
     ::kill(child, SIGKILL); // ours and not reaped: nobody else can have this pid
-    ::waitpid(child, nullptr, WNOHANG);
+    // Who has closed the pipe has nothing left to do but to die, which takes no disk; left to itself it would be a
+    // zombie until another child ends.
+    while (::waitpid(child, nullptr, ending_ ? 0 : WNOHANG) < 0 && errno == EINTR) {
+    }
 }
 
 Errand::Brought Errand::wait(Time deadline) {
@@ -113,6 +118,7 @@ Errand::Brought Errand::wait(Time deadline) {
         if (polled <= 0) return brought;
         const auto size = ::read(pipe_.get(), piece.data(), piece.size());
         if (size < 0 && errno == EINTR) continue;
+        ending_ = size == 0;
         if (size <= 0) break;
         brought.text.append(piece.data(), static_cast<std::size_t>(size));
     }

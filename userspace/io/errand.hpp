@@ -42,6 +42,7 @@ private:
 
     std::uint32_t child_ = 0;
     Fd pipe_;
+    bool ending_ = false; // it has closed its end
 };
 
 } // namespace nezuban

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace nezuban;
@@ -28,6 +29,21 @@ TEST_CASE("an errand brings back all it was told, however much that is") {
     CHECK(brought.whole);
     CHECK(brought.text.size() == much.size() + 3);
     CHECK(brought.text.ends_with("xend"));
+}
+
+TEST_CASE("an errand that has come back leaves no zombie") {
+    const std::string memory(50'000'000, 'x'); // takes a while to be given back
+    for (int turn = 0; turn < 50; ++turn) {
+        {
+            auto errand = Errand::send([&](const Errand::Say& say) { say(memory.substr(0, 1)); });
+            REQUIRE(errand);
+            CHECK(errand->wait(monotonic_now() + plenty).whole);
+        }
+        siginfo_t info{};
+        const int left = ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+        CHECK((left < 0 || info.si_pid == 0));
+    }
+    CHECK(::waitpid(-1, nullptr, WNOHANG) < 0); // nor anybody who is about to become one
 }
 
 TEST_CASE("an errand that blocks for ever is left behind with what it had found until then") {
