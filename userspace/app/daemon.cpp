@@ -199,14 +199,14 @@ void Daemon::catch_up() {
         }
         return;
     }
-    read_backlog([this] { send_signals(); }); // a storm doesn't wait either
+    read_backlog();
+    send_signals(); // a storm doesn't wait either
 }
 
 // What has been written by now. Bounded, because a storm may never leave the ring empty: 4,096 records, some 10 ms.
-void Daemon::read_backlog(const std::function<void()>& after_each) {
+void Daemon::read_backlog() {
     for (int batches = 0; batches < 64; ++batches) {
         observe();
-        after_each();
         if (!parts_.observer.backlog()) return;
     }
 }

@@ -23,7 +23,6 @@
 #include "io/spawner.hpp"
 
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,7 +61,7 @@ private:
     Result<void> turn();
     void observe();
     void catch_up();
-    void read_backlog(const std::function<void()>& after_each);
+    void read_backlog();
     // Nothing tells of life and death but comparisons.
     [[nodiscard]] bool polls() const {
         return parts_.observer.descriptor() < 0;

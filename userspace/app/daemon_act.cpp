@@ -95,7 +95,7 @@ void Daemon::send_signals() {
         held.emplace_back(signals_.front(), std::move(target));
         signals_.pop_front();
     }
-    read_backlog([] {});
+    read_backlog();
     for (const auto& [signal, target] : held) {
         int error = target ? 0 : target.error();
         if (error == 0) error = parts_.engine.knows(signal.id) ? target->send(signal.signal) : ESRCH;

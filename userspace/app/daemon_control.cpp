@@ -105,10 +105,8 @@ Response Daemon::reload() {
     parts_.spec.rules = std::move(spec->rules);
     prepare_prober();
     parts_.spec.groups = std::move(spec->groups);
-    parts_.spec.daemon.reconcile = spec->daemon.reconcile;
-    parts_.spec.daemon.scan = spec->daemon.scan;
-    parts_.spec.daemon.script_security = spec->daemon.script_security;
-    commands_.guard(spec->daemon.script_security == ScriptSecurity::refuse);
+    parts_.spec.daemon = std::move(fixed);
+    commands_.guard(parts_.spec.daemon.script_security == ScriptSecurity::refuse);
     carry_out(std::move(intents));
     if (restart_needed)
         response.lines.emplace_back("the other changes in [daemon] take effect when the daemon is restarted");

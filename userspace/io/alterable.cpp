@@ -20,7 +20,6 @@ namespace nezuban {
 namespace {
 
 constexpr int most_links = 40; // as the kernel has it
-constexpr std::string_view usual_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 std::deque<std::string> components(std::string_view path) {
     std::deque<std::string> parts;

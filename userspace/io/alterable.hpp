@@ -49,6 +49,9 @@ struct Insiders {
 // none, unless it lies in a directory where others may create it. These may wait for a disk.
 [[nodiscard]] std::optional<Weakness> weakness_of(const std::string& path, const Insiders& insiders);
 
+// PATH where there is none.
+inline constexpr const char* usual_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 // argv[0] as it would be executed: itself, or where PATH has it. Absent: nowhere.
 [[nodiscard]] std::optional<std::string> find_program(const std::string& name);
 

@@ -109,12 +109,13 @@ void answer(int socket, const Reply& reply) {
 // disk but the command itself; and what is executed is what was looked at.
 std::string guarded_program(const Command& command) {
     std::vector<std::string> argv(command.argv.begin(), command.argv.end() - 1); // without the null
+    argv.front() = find_program(argv.front()).value_or(argv.front());
     if (const auto weakness = weakness_of_command(argv, insiders())) {
         ::dprintf(STDERR_FILENO, "nezuban: not executed: %s could be altered by others: %s\n", command.argv[0],
                   tell(*weakness).c_str());
         ::_exit(may_not_execute);
     }
-    return find_program(argv.front()).value_or(argv.front());
+    return argv.front();
 }
 
 // In the new child: everything but the program.
@@ -179,7 +180,7 @@ void settle_in(int& socket) {
     [[maybe_unused]] auto failure = hide_from_oom_killer();
     ::umask(022);
     if (::chdir("/") != 0) ::_exit(cannot_execute);
-    ::setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
+    ::setenv("PATH", usual_path, 0);
     Fd moved(::fcntl(socket, F_DUPFD, out_of_the_way));
     Fd null(::open("/dev/null", O_RDWR));
     for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
