@@ -129,6 +129,7 @@ Result<void> Daemon::turn() {
     turned_ = now;
     on_timers(now);
     observe();
+    if (auto moderated = moderate(); !moderated) return moderated;
     watch_ourselves();
     send_signals();
     scan();
@@ -174,6 +175,7 @@ void Daemon::observe() {
                                       .event =
                                           [this](const Event& event, Time time) {
                                               handle(event, time);
+                                              look_.saw(event);
                                               if (const auto* changed = std::get_if<Changed>(&event);
                                                   changed != nullptr && changed->process.id.pid == own_pid())
                                                   canary_came_back();
@@ -186,6 +188,16 @@ void Daemon::observe() {
         blind_ = more.error().text;
     }
     if (!more) compare_at_ = now_ + retry_comparison;
+}
+
+// Whether the next record wakes us.
+Result<void> Daemon::moderate() {
+    if (polls() || parts_.spec.daemon.ring_size < Moderation::least_ring) return {};
+    look_.at = turned_;
+    const auto next = moderation_.after(std::exchange(look_, {}));
+    const bool was_masked = std::exchange(look_at_, next).has_value();
+    if (was_masked == next.has_value()) return {};
+    return parts_.loop.modify(parts_.observer.descriptor(), next ? 0 : ready::in);
 }
 
 // The end of a command must not overtake what happened before it: a restart would be judged by the old copy, whose exit
@@ -246,7 +258,7 @@ Time Daemon::next_deadline() const {
     if (engine_due && polls() && seen_) engine_due = std::max(*engine_due, look_up_at_);
     const auto command_due = child_ended_ ? std::optional(look_up_at_) : commands_.next_deadline();
     for (const auto& due : {engine_due, command_due, server_->next_deadline(), parts_.store.next_deadline(),
-                            waits_.next_deadline(), prober_.next_deadline(), scan_due, seen_status}) {
+                            waits_.next_deadline(), prober_.next_deadline(), scan_due, seen_status, look_at_}) {
         if (due) next = std::min(next, *due);
     }
     return next;

@@ -6,6 +6,7 @@
 #include "act/commands.hpp"
 #include "app/health_page.hpp"
 #include "app/latency.hpp"
+#include "app/moderation.hpp"
 #include "app/observer.hpp"
 #include "app/prober.hpp"
 #include "app/store.hpp"
@@ -60,6 +61,7 @@ private:
     Result<void> open();
     Result<void> turn();
     void observe();
+    Result<void> moderate();
     void catch_up();
     void read_backlog();
     // Nothing tells of life and death but comparisons.
@@ -124,6 +126,9 @@ private:
     bool scanning_ = false;                       // it has more to do at once
     std::optional<std::pair<Time, Time>> paused_; // we did not run, since the last scan
     std::deque<Signal> signals_;                  // to be sent
+    Moderation moderation_;
+    std::optional<Time> look_at_; // no record wakes us before
+    Look look_;                   // what was found since the last time that it was asked whether one may
     Latency latency_;
     Time started_;
     Time turned_;       // the last turn of the loop

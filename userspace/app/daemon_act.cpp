@@ -17,10 +17,17 @@ namespace {
 // of records asks for, or a backlog of signals would grow for as long as a storm lasts.
 constexpr std::size_t signals_a_turn = 128;
 
+// What is done about processes, or told of them; not what the daemon does for itself.
+bool matters(const Intent& intent) {
+    return std::holds_alternative<Signal>(intent) || std::holds_alternative<RunCommand>(intent)
+           || std::holds_alternative<Report>(intent);
+}
+
 } // namespace
 
 void Daemon::carry_out(Intents intents) {
     for (auto& intent : intents) {
+        look_.mattered = look_.mattered || matters(intent);
         std::visit([this](auto& each) { act(each); }, intent);
     }
 }

@@ -55,7 +55,9 @@ Result<void> Loop::modify(int fd, std::uint32_t events) {
     auto found = watchers_.find(fd);
     if (found == watchers_.end()) return fail("descriptor " + std::to_string(fd) + " isn't watched", ENOENT);
     if (found->second.events == events) return {};
-    if (control(epoll_.get(), EPOLL_CTL_MOD, fd, events, found->second.token) != 0) {
+    // Out of the set, not in it for nothing: for errors, epoll wakes us at each thing that happens to a descriptor.
+    const int operation = events == 0 ? EPOLL_CTL_DEL : (found->second.events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD);
+    if (control(epoll_.get(), operation, fd, events, found->second.token) != 0) {
         return fail_errno("watching descriptor " + std::to_string(fd));
     }
     found->second.events = events;
@@ -65,7 +67,7 @@ Result<void> Loop::modify(int fd, std::uint32_t events) {
 void Loop::forget(int fd) {
     auto found = watchers_.find(fd);
     if (found == watchers_.end()) return;
-    control(epoll_.get(), EPOLL_CTL_DEL, fd, 0, 0);
+    if (found->second.events != 0) control(epoll_.get(), EPOLL_CTL_DEL, fd, 0, 0);
     by_token_.erase(found->second.token);
     watchers_.erase(found);
 }

@@ -13,7 +13,7 @@
 
 namespace nezuban {
 
-// What a descriptor can be ready for; the values are those of EPOLLIN and its kin. error and hangup are always told.
+// What a descriptor can be ready for; the values are those of EPOLLIN and its kin. error and hangup are told, too.
 namespace ready {
 inline constexpr std::uint32_t in = 0x001;
 inline constexpr std::uint32_t out = 0x004;
@@ -30,6 +30,7 @@ public:
     // Level-triggered. The descriptor stays the caller's, who calls forget before closing it. Watching one that is
     // watched already replaces events and callback.
     Result<void> watch(int fd, std::uint32_t events, Callback callback);
+    // No events: not told of anything, errors neither, until others are asked for.
     Result<void> modify(int fd, std::uint32_t events);
     // Never called again, not even for what this step found ready. Unknown descriptors are fine.
     void forget(int fd);

@@ -95,7 +95,7 @@ Result<Lifecycle> Lifecycle::attach(const Features& features, std::uint64_t ring
 }
 
 int Lifecycle::descriptor() const {
-    return ring_buffer__epoll_fd(state_->ring.get());
+    return bpf_map__fd(state_->programs.ring); // and not libbpf's own epoll, which would be one more to be woken
 }
 
 std::size_t Lifecycle::drain(std::size_t most, const std::function<void(Stamped)>& sink) {

@@ -119,3 +119,19 @@ TEST_CASE("what is waited for can be changed, and is known only while watched") 
     CHECK_FALSE(loop.modify(pair.a.get(), ready::in));
     loop.forget(pair.a.get());
 }
+
+TEST_CASE("who asks for nothing is told nothing, not even that the other side is gone, until he asks again") {
+    Loop loop = Loop::create().value();
+    Pair pair;
+    std::uint32_t seen = 0;
+    REQUIRE(loop.watch(pair.a.get(), ready::in, [&](std::uint32_t events) { seen = events; }));
+    REQUIRE(loop.modify(pair.a.get(), 0));
+    pair.b.reset();
+    REQUIRE(loop.step(monotonic_now()));
+    CHECK(seen == 0);
+    REQUIRE(loop.modify(pair.a.get(), ready::in));
+    REQUIRE(loop.step(std::nullopt));
+    CHECK((seen & ready::hangup) != 0);
+    REQUIRE(loop.modify(pair.a.get(), 0));
+    loop.forget(pair.a.get());
+}
