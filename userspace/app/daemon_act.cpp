@@ -1,5 +1,6 @@
 // Carrying out what the engine wants.
 #include "app/daemon.hpp"
+#include "app/superseded.hpp"
 #include "io/process_signal.hpp"
 
 #include <algorithm>
@@ -26,9 +27,10 @@ bool matters(const Intent& intent) {
 } // namespace
 
 void Daemon::carry_out(Intents intents) {
-    for (auto& intent : intents) {
-        look_.mattered = look_.mattered || matters(intent);
-        std::visit([this](auto& each) { act(each); }, intent);
+    for (std::size_t at = 0; at < intents.size(); ++at) {
+        if (superseded(intents, at)) continue;
+        look_.mattered = look_.mattered || matters(intents[at]);
+        std::visit([this](auto& each) { act(each); }, intents[at]);
     }
 }
 

@@ -26,4 +26,7 @@ private:
 // are allowed to get.
 void run_among_others(int niceness);
 
+// For the one whose work can wait: it interrupts nobody, also not the command that a restart has just started.
+void run_behind_others();
+
 } // namespace nezuban

@@ -3,6 +3,7 @@
 #include "io/fd.hpp"
 
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -11,7 +12,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 namespace nezuban {
 
@@ -39,6 +40,17 @@ bool notify(const std::string& state) {
     return sent >= 0 || errno != EAGAIN;
 }
 
+// Of the environment; absent, or something else than a number: none.
+std::optional<std::uint64_t> number_in(const char* variable) {
+    const char* text = std::getenv(variable);
+    if (text == nullptr) return std::nullopt;
+    const std::string_view digits(text);
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    return number;
+}
+
 } // namespace
 
 bool tell_ready(const std::string& status) {
@@ -63,9 +75,11 @@ void tell_alive() {
 }
 
 std::optional<Duration> watchdog_interval() {
-    std::uint64_t microseconds = 0;
-    if (sd_watchdog_enabled(0, &microseconds) <= 0) return std::nullopt;
-    return std::chrono::microseconds(microseconds / 2);
+    const auto pid = number_in("WATCHDOG_PID");
+    const auto microseconds = number_in("WATCHDOG_USEC");
+    if (!microseconds || *microseconds == 0 || (pid && *pid != static_cast<std::uint64_t>(::getpid())))
+        return std::nullopt;
+    return std::chrono::microseconds(*microseconds / 2);
 }
 
 } // namespace nezuban

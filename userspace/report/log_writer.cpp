@@ -3,17 +3,17 @@
 #include "core/date.hpp"
 #include "core/json_words.hpp"
 #include "core/words.hpp"
+#include "io/journal.hpp"
 
 #include <array>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
-// Without source locations: ours would say that every line comes from here.
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
 
 namespace nezuban {
 
@@ -59,25 +59,37 @@ std::string as_json(const wire::Note& note) {
     return harmless_json(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+std::vector<std::string> as_fields(const wire::Note& note) {
+    // What is binary the journal shows as the number of its bytes.
+    std::vector<std::string> fields{"MESSAGE=" + printable(note.text),
+                                    "PRIORITY=" + std::to_string(priority_of(note.severity)),
+                                    "SYSLOG_IDENTIFIER=nezuban"};
+    if (note.kind == wire::Note::Kind::incident) {
+        fields.push_back("NEZUBAN_EVENT=" + note.event);
+        fields.push_back("NEZUBAN_RULE=" + note.rule);
+        fields.push_back("NEZUBAN_INCIDENT=" + note.json);
+    }
+    return fields;
+}
+
+// Without its library we write to standard error, which is the journal's as well; so the fields are all that is lost.
+std::optional<Journal> open_journal(bool wanted) {
+    if (!wanted) return std::nullopt;
+    const auto journal = Journal::open();
+    return journal ? std::optional(*journal) : std::nullopt;
+}
+
 } // namespace
 
 struct LogWriter::State {
     Severity lowest;
     LogFormat format;
-    bool journal;
+    std::optional<Journal> journal;
     spdlog::logger logger{"nezuban", std::make_shared<spdlog::sinks::stderr_color_sink_st>()};
-
-    void to_journal(const wire::Note& note) const {
-        bool incident = note.kind == wire::Note::Kind::incident;
-        const auto message = printable(note.text); // what is binary the journal shows as the number of its bytes
-        sd_journal_send("MESSAGE=%s", message.c_str(), "PRIORITY=%d", priority_of(note.severity),
-                        "SYSLOG_IDENTIFIER=nezuban", incident ? "NEZUBAN_EVENT=%s" : nullptr, note.event.c_str(),
-                        "NEZUBAN_RULE=%s", note.rule.c_str(), "NEZUBAN_INCIDENT=%s", note.json.c_str(), nullptr);
-    }
 };
 
 LogWriter::LogWriter(const std::string& level, LogFormat format, bool journal)
-    : state_(new State{.lowest = lowest_of(level), .format = format, .journal = journal}) {
+    : state_(new State{.lowest = lowest_of(level), .format = format, .journal = open_journal(journal)}) {
     auto& logger = state_->logger;
     logger.set_level(spdlog::level::debug);
     logger.set_error_handler([](const std::string&) {}); // the reader of our log is gone: nobody is left to be told
@@ -93,7 +105,7 @@ LogWriter& LogWriter::operator=(LogWriter&&) noexcept = default;
 
 void LogWriter::write(const wire::Note& note) {
     if (note.kind == wire::Note::Kind::memory || note.severity < state_->lowest) return;
-    if (state_->journal) return state_->to_journal(note);
+    if (state_->journal) return state_->journal->send(as_fields(note));
     auto time = std::chrono::time_point_cast<spdlog::log_clock::duration>(note.time);
     auto text = state_->format == LogFormat::json ? as_json(note) : printable(note.text);
     state_->logger.log(time, spdlog::source_loc{}, level_of(note.severity), spdlog::string_view_t(text));

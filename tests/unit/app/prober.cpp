@@ -1,6 +1,7 @@
 #include "app/prober.hpp"
 
 #include "io/clock.hpp"
+#include "support/apart.hpp"
 #include "support/child.hpp"
 #include "support/fd.hpp"
 #include "support/skip.hpp"
@@ -428,27 +429,7 @@ TEST_CASE("a certificate that nobody signed is as good as any") {
 
 namespace {
 
-// In a network and with a name server of its own; answers what `ask` says.
-std::string in_own_network(const std::function<std::string()>& ask) {
-    int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        const std::string text = ask();
-        (void)!::write(ends[1], text.data(), text.size());
-        ::_exit(0);
-    }
-    ::close(ends[1]);
-    std::string text;
-    std::array<char, 4096> piece{};
-    for (ssize_t got = 0; (got = ::read(ends[0], piece.data(), piece.size())) > 0;)
-        text.append(piece.data(), static_cast<std::size_t>(got));
-    ::close(ends[0]);
-    ::waitpid(pid, nullptr, 0);
-    return text;
-}
-
+// In a network and with a name server of its own.
 bool isolate(const TempDir& dir) {
     std::ofstream(dir.file("resolv.conf")) << "nameserver 127.0.0.1\n";
     if (::unshare(CLONE_NEWNS | CLONE_NEWNET) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0
@@ -465,7 +446,7 @@ bool isolate(const TempDir& dir) {
 
 TEST_CASE("a name server that is silent delays nobody else") {
     const TempDir dir;
-    const auto said = in_own_network([&]() -> std::string {
+    const auto said = test::apart([&]() -> std::string {
         if (!isolate(dir)) return "skip";
         Watching watching;
         const Listener listener;
@@ -490,7 +471,7 @@ TEST_CASE("a name server that is silent delays nobody else") {
 
 TEST_CASE("a connection with itself is none") {
     const TempDir dir;
-    const auto said = in_own_network([&]() -> std::string {
+    const auto said = test::apart([&]() -> std::string {
         if (!isolate(dir)) return "skip";
         // given one port only to connect from
         std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
