@@ -22,13 +22,13 @@ from who.supervisor import Supervisor
 
 SIZES = {
     "full": {"rounds": 3, "kills": 10, "limits": 5, "storms": 3, "forks": 10000, "idle": [1000, 10000, 20000, 40000],
-             "seconds": 30, "pairs": 9, "churn": 5},
+             "seconds": 30, "pairs": 10, "churn": 1},
     "medium": {"rounds": 2, "kills": 5, "limits": 2, "storms": 2, "forks": 10000, "idle": [1000, 10000, 20000, 40000],
-               "seconds": 9, "pairs": 5, "churn": 3},
+               "seconds": 9, "pairs": 6, "churn": 1},
     "short": {"rounds": 2, "kills": 2, "limits": 1, "storms": 2, "forks": 10000, "idle": [1000, 20000], "seconds": 6,
-              "pairs": 2, "churn": 2},
+              "pairs": 3, "churn": 1},
     "quick": {"rounds": 1, "kills": 2, "limits": 1, "storms": 1, "forks": 4000, "idle": [1000], "seconds": 3, "pairs": 1,
-              "churn": 1},
+              "churn": 0.5},
 }
 MOST_OF_ONE_PROGRAM = 20000
 
