@@ -191,3 +191,36 @@ TEST_CASE("with a ring too small, losses are told and the counts are right again
     CHECK(status["daemon"]["resyncs"] > 0);
     CHECK(only_pid(rule_status(daemon, name)) != service.pid());
 }
+
+TEST_CASE(
+    "while thousands come and go and records gather, deaths are told all the same, and so is the last end of all") {
+    NEEDS_DAEMON();
+    NEEDS_EVENTS();
+    // Given a service, a rule about those who come and go, and every processor busy with starting them
+    const auto name = fresh_name();
+    const TempDir dir;
+    const Leash leash(dir.file("leash"));
+    Daemon daemon(rule(name, "restart.command = " + command(detached(name, leash))
+                                 + "\nrestart.settle = \"0s\"\nrestart.attempts = 10\nrestart.delay = \"0s\"")
+                  + rule("nztrue", "count.min = 0"));
+    auto service = start_program("nzidle", {"--name", name});
+    daemon.start();
+    Events events(daemon);
+    auto churn = start_program("nzchurn", {"60"}); // until its input ends
+
+    // when the service falls again and again meanwhile
+    for (int fall = 0; fall < 3; ++fall) {
+        const auto pid = only_pid(rule_status(daemon, name));
+        REQUIRE(::kill(pid, SIGKILL) == 0);
+        // then it is back each time,
+        events.await(name, "exit");
+        events.await(name, "recovered");
+        CHECK(only_pid(rule_status(daemon, name)) != pid);
+    }
+    // and when those who came and went come no more, all of them are known to have gone, and none was lost.
+    churn.close_input();
+    CHECK(number_in(churn.read_line(), "spawned") > 0);
+    const auto quiet = await_rule(daemon, "nztrue", [](const json& rule) { return rule["count"] == 0; });
+    CHECK(quiet["state"] == "ok");
+    CHECK(status_of(daemon)["daemon"]["events_lost"] == 0);
+}
