@@ -4,7 +4,7 @@
 #include "ping_pong.hpp"
 
 #include "../support/features.hpp"
-#include "empty_switch.hpp"
+#include "baseline.hpp"
 
 #include <cmath>
 #include <memory>
@@ -64,7 +64,7 @@ private:
 
     std::optional<bench::PingPong> load_; // now and then others: where their memory lies makes a difference as well
     Stalls stalls_ = bench::must(Stalls::attach(test::features()));
-    bench::Baseline baseline_ = bench::load_baseline(false);
+    bench::Baseline baseline_ = bench::load_baseline({"empty_switch"});
     std::unique_ptr<test::Daemon> daemon_;
 };
 

@@ -2,7 +2,7 @@
 // tracepoint in the same run, beside the usual way (a hash of thread ids, and the precise clock) to know who was off
 // its processor for how long.
 #include "../support/features.hpp"
-#include "empty_switch.hpp"
+#include "baseline.hpp"
 #include "ping_pong.hpp"
 #include "probe/lifecycle.hpp"
 
@@ -46,7 +46,9 @@ bench::Series measure(Way way, const std::string& name) {
     bench::Series share(name + ", share", "%");
     for (int round = 0; round < rounds; ++round) {
         bench::PingPong load;
-        const auto baseline = bench::load_baseline(way == Way::usual);
+        const auto baseline =
+            bench::load_baseline(way == Way::usual ? std::set<std::string>{"empty_switch", "usual_off_cpu"}
+                                                   : std::set<std::string>{"empty_switch"});
         bench::attach(baseline);
         std::optional<Stalls> stalls;
         if (way != Way::usual) stalls = bench::must(Stalls::attach(test::features()));

@@ -2,13 +2,12 @@
 // and goes, and its time is compared with those before and after. Nobody against nobody tells what a difference is
 // worth; empty programs, what any costs on these hooks; our programs without a reader, what the rest of us adds.
 #include "../support/features.hpp"
+#include "baseline.hpp"
 #include "host.hpp"
 #include "probe/lifecycle.hpp"
 
 #include <memory>
 #include <optional>
-
-#include <baseline.skel.h>
 
 using namespace nezuban;
 
@@ -18,20 +17,6 @@ constexpr int rounds = 60;
 constexpr std::chrono::milliseconds slice{250};
 
 enum class Way { none, daemon, programs, empty };
-
-struct FreeBaseline {
-    void operator()(baseline_bpf* object) const {
-        baseline_bpf__destroy(object);
-    }
-};
-using Baseline = std::unique_ptr<baseline_bpf, FreeBaseline>;
-
-Baseline attach_empty() {
-    Baseline baseline(baseline_bpf__open());
-    if (!baseline || baseline_bpf__load(baseline.get()) != 0 || baseline_bpf__attach(baseline.get()) != 0)
-        throw std::runtime_error("attaching the empty programs");
-    return baseline;
-}
 
 // What the machine starts in a second; its own counter.
 double starts_a_second() {
@@ -68,13 +53,16 @@ public:
 private:
     double starts_with(Way way) {
         std::unique_ptr<test::Daemon> daemon;
-        Baseline empty;
+        bench::Baseline empty;
         std::optional<Lifecycle> programs;
         if (way == Way::daemon) {
             daemon = std::make_unique<test::Daemon>(bench::runaway_rule());
             daemon->start();
         }
-        if (way == Way::empty) empty = attach_empty();
+        if (way == Way::empty) {
+            empty = bench::load_baseline({"empty_fork", "empty_exec", "empty_exit"});
+            bench::attach(empty);
+        }
         if (way == Way::programs) programs.emplace(bench::must(Lifecycle::attach(test::features(), 4 << 20)));
         bench::rest(std::chrono::milliseconds(150)); // what has been started has started, what was ended has ended
         const double done = starts_a_second();

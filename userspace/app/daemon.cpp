@@ -129,7 +129,7 @@ Result<void> Daemon::turn() {
     turned_ = now;
     on_timers(now);
     observe();
-    if (auto moderated = moderate(); !moderated) return moderated;
+    moderate();
     watch_ourselves();
     send_signals();
     scan();
@@ -191,13 +191,14 @@ void Daemon::observe() {
 }
 
 // Whether the next record wakes us.
-Result<void> Daemon::moderate() {
-    if (polls() || parts_.spec.daemon.ring_size < Moderation::least_ring) return {};
+void Daemon::moderate() {
+    if (polls() || parts_.spec.daemon.ring_size < Moderation::least_ring) return;
     look_.at = turned_;
     const auto next = moderation_.after(std::exchange(look_, {}));
     const bool was_masked = std::exchange(look_at_, next).has_value();
-    if (was_masked == next.has_value()) return {};
-    return parts_.loop.modify(parts_.observer.descriptor(), next ? 0 : ready::in);
+    if (was_masked == next.has_value()) return;
+    // Coming back takes memory. Where there is none we go on by the clock.
+    if (!parts_.loop.modify(parts_.observer.descriptor(), next ? 0 : ready::in)) look_at_ = turned_ + Moderation::rest;
 }
 
 // The end of a command must not overtake what happened before it: a restart would be judged by the old copy, whose exit

@@ -61,7 +61,7 @@ private:
     Result<void> open();
     Result<void> turn();
     void observe();
-    Result<void> moderate();
+    void moderate();
     void catch_up();
     void read_backlog();
     // Nothing tells of life and death but comparisons.

@@ -1,11 +1,12 @@
-// The baseline programs on the context switch: one that does nothing, and the usual way to know who was off its
-// processor.
+// Programs to compare ours with: some that do nothing, and the usual way to know who was off its processor.
 #pragma once
 
 #include "host.hpp"
 #include "probe/libbpf.hpp"
 
 #include <memory>
+#include <set>
+#include <string>
 
 #include <baseline.skel.h>
 
@@ -18,16 +19,15 @@ struct FreeBaseline {
 };
 using Baseline = std::unique_ptr<baseline_bpf, FreeBaseline>;
 
-inline Baseline load_baseline(bool usual) {
+// Those of these names, and no others.
+inline Baseline load_baseline(const std::set<std::string>& names) {
     const LibbpfLog log;
     Baseline baseline(baseline_bpf__open());
     if (!baseline) throw std::runtime_error("opening the baseline programs");
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, baseline->obj) {
-        bpf_program__set_autoload(program, false);
+        bpf_program__set_autoload(program, names.contains(bpf_program__name(program)));
     }
-    bpf_program__set_autoload(baseline->progs.empty_switch, true);
-    bpf_program__set_autoload(baseline->progs.usual_off_cpu, usual);
     if (const int error = baseline_bpf__load(baseline.get()); error != 0)
         throw std::runtime_error(log.error("loading the baseline programs", -error).error().text);
     return baseline;
