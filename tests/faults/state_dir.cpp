@@ -134,7 +134,9 @@ TEST_CASE("the state directory is gone at any instant: restarts go on, and there
         pid = service.await_pid(daemon);
         CHECK(service.diary.lines() == restarts);
         CHECK(rule_status(daemon, service.name)["restart"]["attempts_used"] == restarts);
-        // What happens from now on is told again.
+        // What happens from now on is told again, as soon as who writes it has found out and begun anew.
+        for (const auto deadline = after(); !std::filesystem::exists(state / "history.db");)
+            REQUIRE(Clock::now() < deadline);
         Events events(daemon);
         events.await(service.name, "recovered");
     }

@@ -58,8 +58,10 @@ void Commands::launch(RunCommand command) {
     auto refuse = [&](std::string why) { events_.emplace_back(never_started(id, std::move(why))); };
     if (commands_.size() >= known_limit) return refuse("too many commands that were started never ended");
     if (commands_.contains(id)) return refuse("a command of this number is running already");
-    SpawnRequest request{
-        .argv = std::move(command.argv), .environment = std::move(command.environment), .guarded = guarded_};
+    SpawnRequest request{.argv = std::move(command.argv),
+                         .environment = std::move(command.environment),
+                         .guarded = guarded_,
+                         .after = std::move(command.after)};
     if (command.input) {
         auto input = memory_file(render_(*command.input) + "\n");
         if (!input) return refuse(input.error().text);

@@ -21,6 +21,7 @@ struct RunCommand {
     Duration timeout{};                                           // then its whole session is ended; zero: never
     std::optional<Incident> input; // given on standard input, as one JSON object; absent: /dev/null
     std::string label;             // for the log: "scanner: restart"
+    std::vector<Identity> after; // executed when these, whose end has been told, are gone for good; at most 10 s later
 };
 
 // End a running command and everything in its session.

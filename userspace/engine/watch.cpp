@@ -15,6 +15,9 @@ namespace {
 // machine, under 10 ms with both processors busy.
 constexpr Duration youth = 20ms;
 
+// Who is waited for before a successor is started; of hundreds that fell at once the last are the last to be gone.
+constexpr std::size_t most_leaving = 16;
+
 // What falls together is judged together: see docs/adr/0009-groups-by-gates.md.
 constexpr Duration gather = 10ms;
 
@@ -106,6 +109,9 @@ void Watch::lose(const Process& process, const Cause& cause, Time fell, Turn& tu
     }
     end_findings_of(process.id, turn);
     remove_from_bucket(process, turn);
+    if (!spec_.restart.possible()) return;
+    if (leaving_.size() >= most_leaving) leaving_.erase(leaving_.begin());
+    leaving_.push_back(process.id);
 }
 
 void Watch::remove_from_bucket(const Process& process, Turn& turn) {

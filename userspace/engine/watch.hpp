@@ -299,7 +299,7 @@ private:
     void forget_orphan(Turn& turn);
     void end_orphan_in_time(Turn& turn);
     void wait_for_orphan(const PlanMemory& memory, Turn& turn);
-    void run_step(const Argv& argv, const std::string& what, Turn& turn);
+    RunCommand& run_step(const Argv& argv, const std::string& what, Turn& turn); // in turn.out
     void start(Turn& turn);
     void adopt(Turn& turn);
     void settle(Turn& turn);
@@ -385,8 +385,9 @@ private:
     bool unready_ = false;    // it runs, but ready.* has not been answered well since it was started
     std::uint32_t stage_ = 0; // as others know it
     bool in_turn_ = false;
-    bool fallen_ = false; // and its group knows since when
-    Loss last_loss_;      // since the rule was last mended: the cause when there are too few
+    bool fallen_ = false;           // and its group knows since when
+    std::vector<Identity> leaving_; // the last that ended, since the last start: it waits until they are gone for good
+    Loss last_loss_;                // since the rule was last mended: the cause when there are too few
 
     // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is
     // told as a sum.

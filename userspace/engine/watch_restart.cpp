@@ -92,7 +92,7 @@ void Watch::make_way(Turn& turn) {
     plan_.way_made = true;
 }
 
-void Watch::run_step(const Argv& argv, const std::string& what, Turn& turn) {
+RunCommand& Watch::run_step(const Argv& argv, const std::string& what, Turn& turn) {
     plan_.token = next_token(turn);
     plan_.command_pid = 0;
     remember(turn); // first: whoever follows us has to know of a command that may have been started
@@ -103,13 +103,15 @@ void Watch::run_step(const Argv& argv, const std::string& what, Turn& turn) {
     plan_.command = command.id;
     turn.desk.restarts[plan_.command] = this;
     plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
+    return command;
 }
 
 void Watch::start(Turn& turn) {
     plan_.emptied = members_ == 0;
     plan_.phase = Plan::Phase::starting;
     const bool one = !spec_.restart.command.empty();
-    run_step(one ? spec_.restart.command : spec_.restart.start, one ? "restart" : "start", turn);
+    run_step(one ? spec_.restart.command : spec_.restart.start, one ? "restart" : "start", turn).after =
+        std::exchange(leaving_, {});
 }
 
 void Watch::command_started(const CommandStarted& started, Turn& turn) {

@@ -1,7 +1,9 @@
 #include "io/process_signal.hpp"
 
 #include "io/fd.hpp"
+#include "io/loop.hpp"
 #include "io/process_state.hpp"
+#include "io/unix_socket.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -44,6 +46,10 @@ int SignalTarget::send(int signal) const {
     if (::syscall(SYS_pidfd_send_signal, process_.get(), signal, nullptr, 0U) != 0) return errno;
     if (signal == SIGKILL) hasten(id_.pid);
     return 0;
+}
+
+bool SignalTarget::gone_within(Duration patience) const {
+    return wait_ready(process_.get(), ready::in, patience);
 }
 
 } // namespace nezuban

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/identity.hpp"
+#include "core/time.hpp"
 #include "io/fd.hpp"
 
 #include <expected>
@@ -21,6 +22,9 @@ public:
 
     // Returns an errno: 0 delivered, ESRCH it has ended.
     [[nodiscard]] int send(int signal) const;
+
+    // Waits until it has left all that it had: it is a zombie, or no more. False: not within that time.
+    [[nodiscard]] bool gone_within(Duration patience) const;
 
 private:
     SignalTarget(Fd process, Identity id) : process_(std::move(process)), id_(id) {}

@@ -5,6 +5,7 @@
 #include "io/files.hpp"
 #include "io/zygote.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -34,13 +35,16 @@ std::string_view up_to_nul(const std::string& text) {
 Result<Message> encode(std::uint64_t token, SpawnRequest request) {
     if (request.argv.empty() || request.argv.front().empty()) return fail("a command without a program", EINVAL);
     if (request.extra.size() > zygote::extra_limit) return fail("too many descriptors for a command", EINVAL);
+    request.after.resize(std::min(request.after.size(), zygote::after_limit));
     zygote::Request head{.token = token,
                          .argc = static_cast<std::uint32_t>(request.argv.size()),
                          .envc = static_cast<std::uint32_t>(request.environment.size()),
                          .own = request.own ? 1U : 0U,
-                         .guarded = request.guarded ? 1U : 0U};
+                         .guarded = request.guarded ? 1U : 0U,
+                         .after = static_cast<std::uint32_t>(request.after.size())};
     Message message{.token = token};
     message.bytes.assign(reinterpret_cast<const char*>(&head), sizeof head);
+    message.bytes.append(reinterpret_cast<const char*>(request.after.data()), request.after.size() * sizeof(Identity));
     for (const auto& argument : request.argv)
         message.bytes.append(up_to_nul(argument)).push_back('\0');
     for (const auto& [name, value] : request.environment) {

@@ -3,6 +3,7 @@
 // nobody but the command itself.
 #pragma once
 
+#include "core/identity.hpp"
 #include "core/result.hpp"
 #include "io/fd.hpp"
 #include "io/loop.hpp"
@@ -28,6 +29,9 @@ struct SpawnRequest {
     bool own = false;
     // As root, not executed when others could alter the program, or its script: it says so, and ends with 126.
     bool guarded = false;
+    // Executed when these, which are ending, have closed their files and left; at most 64, and 10 s later at the
+    // latest.
+    std::vector<Identity> after = {};
 };
 
 struct Spawned {

@@ -1,8 +1,11 @@
 #include "io/zygote.hpp"
 
+#include "core/identity.hpp"
 #include "io/alterable.hpp"
+#include "io/clock.hpp"
 #include "io/fd.hpp"
 #include "io/own_process.hpp"
+#include "io/process_signal.hpp"
 #include "io/signals.hpp"
 
 #include <algorithm>
@@ -32,6 +35,7 @@ constexpr int may_not_execute = 126;
 constexpr int cannot_execute = 127;
 constexpr int out_of_the_way = 64; // descriptors wait here, above all their final places
 constexpr int last_signal = 64;
+constexpr Duration longest_leaving = std::chrono::seconds(10); // who isn't gone by then is stuck
 
 // What systemd tells the daemon alone. A command with NOTIFY_SOCKET could declare the daemon stopped.
 constexpr std::array<std::string_view, 7> private_names{
@@ -57,14 +61,18 @@ struct Command {
     std::vector<char*> argv;
     std::vector<char*> environment;
     std::vector<Fd> descriptors;
+    std::vector<Identity> after;
 };
 
 // Splits what was received; the strings stay in `bytes`. False: it isn't one of ours.
 bool parse(std::vector<char>& bytes, std::size_t size, Command& command) {
     if (size < sizeof command.head || bytes[size - 1] != '\0') return false;
     std::memcpy(&command.head, bytes.data(), sizeof command.head);
+    std::size_t at = sizeof command.head + command.head.after * sizeof(Identity);
+    if (command.head.after > after_limit || size < at) return false;
+    command.after.resize(command.head.after);
+    std::memcpy(command.after.data(), bytes.data() + sizeof command.head, at - sizeof command.head);
     std::vector<char*> added;
-    std::size_t at = sizeof command.head;
     for (std::uint32_t i = 0; i < command.head.argc + command.head.envc; ++i) {
         if (at >= size) return false;
         (i < command.head.argc ? command.argv : added).push_back(&bytes[at]);
@@ -118,6 +126,16 @@ std::string guarded_program(const Command& command) {
     return argv.front();
 }
 
+// Whose end is told is not gone yet: its files, locks and ports are closed a moment later, on a busy machine tens of
+// milliseconds, with much memory seconds. Here, where that holds up nobody but the command.
+void await_the_gone(const std::vector<Identity>& leaving) {
+    const auto deadline = monotonic_now() + longest_leaving;
+    for (const auto& id : leaving) {
+        const auto patience = std::max(deadline - monotonic_now(), Duration::zero());
+        if (const auto process = SignalTarget::hold(id); process && !process->gone_within(patience)) return;
+    }
+}
+
 // In the new child: everything but the program.
 [[noreturn]] void become(Command& command, int socket) {
     // By the child itself, too: of a spawner that is killed just after the fork nobody would know that there is one,
@@ -139,6 +157,7 @@ std::string guarded_program(const Command& command) {
         ::dup2(waiting[i], next++);
     close_from(next);
     reset_signals();
+    await_the_gone(command.after);
     const auto program = command.head.guarded != 0 && ::geteuid() == 0 ? guarded_program(command) : command.argv[0];
     ::execvpe(program.c_str(), command.argv.data(), command.environment.data());
     const char* reason = std::strerror(errno);

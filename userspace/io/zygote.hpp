@@ -7,16 +7,20 @@
 namespace nezuban::zygote {
 
 inline constexpr std::size_t message_limit = 120UL << 10U; // well below the smallest usual socket buffer
+inline constexpr std::size_t after_limit = 64;
 inline constexpr std::size_t extra_limit = 4;
 inline constexpr std::size_t descriptor_limit = 2 + extra_limit; // input, output, extra
 
-// Followed by argc arguments and envc "NAME=value", each ended by NUL; the descriptors come beside it.
+// Followed by `after` identities, argc arguments and envc "NAME=value", each string ended by NUL; the descriptors come
+// beside it.
 struct Request {
     std::uint64_t token = 0;
     std::uint32_t argc = 0;
     std::uint32_t envc = 0;
     std::uint32_t own = 0;
     std::uint32_t guarded = 0;
+    std::uint32_t after = 0;
+    std::uint32_t reserved = 0;
 };
 
 struct Reply {

@@ -2,6 +2,7 @@
 
 #include "io/alterable.hpp"
 #include "io/files.hpp"
+#include "io/process_state.hpp"
 #include "io/signals.hpp"
 #include "spawning.hpp"
 #include "support/skip.hpp"
@@ -12,8 +13,10 @@
 #include <fstream>
 #include <random>
 #include <set>
+#include <thread>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -138,6 +141,39 @@ TEST_CASE("a guarded command that others could alter is not executed as root, no
                      + " may be written by everybody (mode 0777)\n");
         CHECK(WEXITSTATUS(ended.status) == 126);
     }
+}
+
+TEST_CASE(
+    "a command is executed when those that it comes after are gone, and waits for nobody who has only their number") {
+    // Given one that lives until its input ends, whom nobody has reaped
+    Spawning here;
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    SpawnRequest request{.argv = {"/bin/cat"}};
+    request.input = Fd(ends[0]);
+    Fd life(ends[1]);
+    const auto leaving = here.wait_for(std::move(request)).pid;
+    const auto tick_ns = 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+    const Identity id{.pid = leaving, .start_ns = read_process_state(leaving).value().started * tick_ns};
+    const std::vector<std::string> look{"cut", "-d ", "-f3", "/proc/" + std::to_string(leaving) + "/stat"};
+
+    // when one comes after another of that number, it looks at once;
+    CHECK(here.run({.argv = look, .after = {{.pid = leaving, .start_ns = 1}}}).output != "Z\n");
+    // when one comes after itself, it is not executed while that one lives,
+    auto output = output_pipe().value();
+    SpawnRequest successor{.argv = look, .after = {id}};
+    successor.output = std::move(output.theirs);
+    const auto pid = here.wait_for(std::move(successor)).pid;
+    while (read_process_state(pid).value().letter != 'S')
+        std::this_thread::yield();
+    std::string comm;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), comm);
+    CHECK(comm == "nezuban-spawner");
+    // but as soon as it is gone.
+    life.reset();
+    CHECK(Spawning::read_all(output.ours) == "Z\n");
+    ::waitpid(static_cast<pid_t>(pid), nullptr, 0);
+    ::waitpid(static_cast<pid_t>(leaving), nullptr, 0);
 }
 
 TEST_CASE("a request that can't be sent is an error at once") {
