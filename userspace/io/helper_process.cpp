@@ -47,9 +47,4 @@ void run_among_others(int niceness) {
     ::setpriority(PRIO_PROCESS, 0, niceness);
 }
 
-void run_behind_others() {
-    const sched_param none{};
-    ::sched_setscheduler(0, SCHED_BATCH, &none);
-}
-
 } // namespace nezuban

@@ -26,7 +26,4 @@ private:
 // are allowed to get.
 void run_among_others(int niceness);
 
-// For the one whose work can wait: it interrupts nobody, also not the command that a restart has just started.
-void run_behind_others();
-
 } // namespace nezuban

@@ -1,6 +1,5 @@
 // The process that may block: it writes what it is told to log and history, and says how that went.
 #include "io/clock.hpp"
-#include "io/helper_process.hpp"
 #include "io/own_process.hpp"
 #include "io/privileges.hpp"
 #include "io/signals.hpp"
@@ -154,7 +153,6 @@ int scribe_main(int argc, char** argv) {
     auto arguments = parse(argc, argv);
     if (!arguments) return exit_usage;
     set_own_name("nezuban-scribe");
-    run_behind_others();
     keep_file_access_alone();
     set_file_mask(027); // as the directory: what was seen of everybody's processes is not everybody's to read
     ignore_signals();   // it ends when the watcher does, not before
