@@ -48,6 +48,33 @@ TEST_CASE("a service that is killed is back, and the history says who did it") {
     CHECK(::kill(only_pid(after_it), 0) == 0);
 }
 
+TEST_CASE("a successor finds the locks of the one before free, however long that one takes to let go of its memory") {
+    NEEDS_DAEMON();
+    // Given a service that holds a lock, and much that the kernel has to clear away first
+    const auto name = fresh_name();
+    const TempDir dir;
+    const Leash leash(dir.file("leash"));
+    Mailbox mail(dir.file("mail"));
+    std::vector<std::string> words{mail.path(), dir.file("lock")};
+    for (const auto& word : detached(name, leash))
+        words.push_back(word);
+    Daemon daemon(rule(name, "restart.settle = \"0s\"\nrestart.command = "
+                                 + script("if flock -n \"$2\" true; then echo free; else echo taken; fi >\"$1\"; "
+                                          "shift 2; exec \"$@\"",
+                                          words)));
+    auto service = start_program("nzidle", {"--name", name});
+    service.ask("hold 600 " + dir.file("lock"));
+    daemon.start();
+    Events events(daemon);
+
+    // when it is killed
+    service.signal(SIGKILL);
+
+    // then its successor gets the lock.
+    CHECK(mail.next() == "free");
+    events.await(name, "recovered");
+}
+
 TEST_CASE("a service that ends by itself is told with its exit code") {
     NEEDS_DAEMON();
     NEEDS_EVENTS();

@@ -10,6 +10,7 @@
 // Commands, one a line; each is answered by one line:
 //   rename X · title X · setuid N · setgid N · ignore SIGNAL · fork [NAME] · zombie · reap PID
 //   thread-exit (the leader ends, another thread goes on; children forked before die with it)
+//   hold MIB PATH (so much memory, and a lock on that file: it takes long to let go of both)
 //   exec PATH ARGS… (the new program answers) · raise SIGNAL · abort · exit N (nobody answers)
 #include "nz.hpp"
 
@@ -18,6 +19,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 
 namespace {
 
@@ -89,6 +92,17 @@ void retitle(const Title& title, const std::string& text) {
     nz::say(R"({"event": "titled", "title": "%s"})", nz::quoted(text.substr(0, length)).c_str());
 }
 
+void hold(const std::string& words) {
+    char* path = nullptr;
+    const long size = std::strtol(words.c_str(), &path, 10) * 1024 * 1024;
+    const int file = open(path + 1, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0 || flock(file, LOCK_EX | LOCK_NB) != 0) nz::give_up("locking");
+    void* memory = mmap(nullptr, static_cast<std::size_t>(size), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory == MAP_FAILED) nz::give_up("mmap");
+    nz::say(R"({"event": "holding", "bytes": %ld})", size);
+}
+
 [[noreturn]] void exec_words(const std::string& words) {
     std::vector<std::string> list;
     for (std::size_t at = 0; at < words.size();) {
@@ -134,6 +148,8 @@ void obey(State& state, const std::string& line) {
         reap(std::atoi(rest.c_str()));
     } else if (line == "thread-exit" && !state.leader_ended) {
         leave_leader(state);
+    } else if (nz::is_command(line, "hold", rest)) {
+        hold(rest);
     } else if (nz::is_command(line, "exec", rest)) {
         exec_words(rest);
     } else if (nz::is_command(line, "raise", rest)) {
