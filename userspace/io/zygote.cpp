@@ -71,7 +71,8 @@ bool parse(std::vector<char>& bytes, std::size_t size, Command& command) {
     std::size_t at = sizeof command.head + command.head.after * sizeof(Identity);
     if (command.head.after > after_limit || size < at) return false;
     command.after.resize(command.head.after);
-    std::memcpy(command.after.data(), bytes.data() + sizeof command.head, at - sizeof command.head);
+    if (!command.after.empty()) // nothing may not even be copied to nowhere
+        std::memcpy(command.after.data(), bytes.data() + sizeof command.head, at - sizeof command.head);
     std::vector<char*> added;
     for (std::uint32_t i = 0; i < command.head.argc + command.head.envc; ++i) {
         if (at >= size) return false;

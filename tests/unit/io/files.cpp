@@ -62,6 +62,7 @@ TEST_CASE("a lock is held by one, who can be named, and by every duplicate of it
     SpawnRequest request{.argv = {"sleep", "1000"}};
     request.extra.push_back(held.duplicate());
     auto spawned = here.wait_for(std::move(request));
+    REQUIRE(spawned.pid != 0); // a signal for nobody would be one for our whole group
     held.reset();
     CHECK_FALSE(lock_file(path, 0ms));
     ::kill(static_cast<pid_t>(spawned.pid), SIGKILL);
