@@ -27,8 +27,9 @@ bool matters(const Intent& intent) {
 } // namespace
 
 void Daemon::carry_out(Intents intents) {
+    const auto needless = superseded(intents);
     for (std::size_t at = 0; at < intents.size(); ++at) {
-        if (superseded(intents, at)) continue;
+        if (needless[at]) continue;
         look_.mattered = look_.mattered || matters(intents[at]);
         std::visit([this](auto& each) { act(each); }, intents[at]);
     }

@@ -12,13 +12,6 @@ Intent remember(const char* rule) {
     return Remember{{.rule = rule, .attempts = {}, .exhausted_reason = {}}};
 }
 
-std::vector<bool> superseded_of(const Intents& intents) {
-    std::vector<bool> all;
-    for (std::size_t at = 0; at < intents.size(); ++at)
-        all.push_back(superseded(intents, at));
-    return all;
-}
-
 } // namespace
 
 TEST_CASE("of two memories of a rule with nothing done in between, the last one is enough") {
@@ -28,7 +21,7 @@ TEST_CASE("of two memories of a rule with nothing done in between, the last one 
     intents.push_back(Report{});
     intents.push_back(remember("db"));
     intents.push_back(RunCommand{});
-    CHECK(superseded_of(intents) == std::vector<bool>{false, true, false, false, false});
+    CHECK(superseded(intents) == std::vector<bool>{false, true, false, false, false});
 }
 
 TEST_CASE("what is remembered before a command or a signal is remembered before it, whatever comes after") {
@@ -38,7 +31,7 @@ TEST_CASE("what is remembered before a command or a signal is remembered before 
     intents.push_back(remember("db"));
     intents.push_back(Signal{});
     intents.push_back(remember("db"));
-    CHECK(superseded_of(intents) == std::vector<bool>{false, false, false, false, false});
+    CHECK(superseded(intents) == std::vector<bool>{false, false, false, false, false});
 }
 
 TEST_CASE("another rule's memory replaces nothing") {
@@ -46,5 +39,5 @@ TEST_CASE("another rule's memory replaces nothing") {
     intents.push_back(remember("db"));
     intents.push_back(remember("web"));
     intents.push_back(remember("db"));
-    CHECK(superseded_of(intents) == std::vector<bool>{true, false, false});
+    CHECK(superseded(intents) == std::vector<bool>{true, false, false});
 }
