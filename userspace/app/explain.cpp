@@ -5,6 +5,7 @@
 #include "app/explain_scene.hpp"
 #include "app/explanation.hpp"
 #include "core/json_words.hpp"
+#include "core/number.hpp"
 #include "core/words.hpp"
 #include "io/clock.hpp"
 #include "io/surroundings.hpp"
@@ -13,7 +14,6 @@
 #include "rules/wait_graph.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <ostream>
 #include <string_view>
@@ -33,13 +33,6 @@ constexpr int exit_no = 1;
 constexpr int exit_not_able = 4;
 constexpr Duration patience_for_daemon = 150ms;
 constexpr Duration patience_for_scene = 250ms;
-
-std::optional<std::uint32_t> number_of(std::string_view text) {
-    std::uint32_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
 
 void print(const Json& json, std::ostream& out) {
     out << harmless_json(json.dump(-1, ' ', false, Json::error_handler_t::replace)) << '\n';
@@ -322,7 +315,7 @@ int explain_rule(const ExplainOptions& options, std::ostream& out, std::ostream&
 } // namespace
 
 int run_explain(const ExplainOptions& options, std::ostream& out, std::ostream& err) {
-    const auto number = number_of(options.target);
+    const auto number = number_in<std::uint32_t>(options.target);
     if (!number) return explain_rule(options, out, err);
     const auto features = probe_features(options.without);
     if (auto able = require(features); !able) return not_able(able.error(), err);

@@ -1,9 +1,9 @@
 #include "io/service_manager.hpp"
 
+#include "core/number.hpp"
 #include "io/fd.hpp"
 
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -40,15 +40,9 @@ bool notify(const std::string& state) {
     return sent >= 0 || errno != EAGAIN;
 }
 
-// Of the environment; absent, or something else than a number: none.
-std::optional<std::uint64_t> number_in(const char* variable) {
+std::optional<std::uint64_t> number_of(const char* variable) {
     const char* text = std::getenv(variable);
-    if (text == nullptr) return std::nullopt;
-    const std::string_view digits(text);
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-    return number;
+    return text == nullptr ? std::nullopt : number_in<std::uint64_t>(text);
 }
 
 } // namespace
@@ -75,8 +69,8 @@ void tell_alive() {
 }
 
 std::optional<Duration> watchdog_interval() {
-    const auto pid = number_in("WATCHDOG_PID");
-    const auto microseconds = number_in("WATCHDOG_USEC");
+    const auto pid = number_of("WATCHDOG_PID");
+    const auto microseconds = number_of("WATCHDOG_USEC");
     if (!microseconds || *microseconds == 0 || (pid && *pid != static_cast<std::uint64_t>(::getpid())))
         return std::nullopt;
     return std::chrono::microseconds(*microseconds / 2);

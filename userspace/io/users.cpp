@@ -1,7 +1,8 @@
 #include "io/users.hpp"
 
+#include "core/number.hpp"
+
 #include <cerrno>
-#include <charconv>
 #include <vector>
 
 #include <grp.h>
@@ -25,12 +26,9 @@ bool look_up(int (*get)(Key, Entry*, char*, std::size_t, Entry**), Key key, Entr
     return false;
 }
 
-std::optional<std::uint32_t> number_in(const std::string& text) {
-    std::uint32_t number = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    if (number == static_cast<std::uint32_t>(-1)) return std::nullopt; // the system's "none"
-    return number;
+std::optional<std::uint32_t> id_in(const std::string& text) {
+    const auto number = number_in<std::uint32_t>(text);
+    return number == static_cast<std::uint32_t>(-1) ? std::nullopt : number; // the system's "none"
 }
 
 } // namespace
@@ -39,14 +37,14 @@ std::optional<std::uint32_t> user_id(const std::string& name_or_number) {
     passwd entry{};
     std::vector<char> buffer;
     if (look_up(::getpwnam_r, name_or_number.c_str(), entry, buffer)) return entry.pw_uid;
-    return number_in(name_or_number);
+    return id_in(name_or_number);
 }
 
 std::optional<std::uint32_t> group_id(const std::string& name_or_number) {
     group entry{};
     std::vector<char> buffer;
     if (look_up(::getgrnam_r, name_or_number.c_str(), entry, buffer)) return entry.gr_gid;
-    return number_in(name_or_number);
+    return id_in(name_or_number);
 }
 
 std::string user_name(std::uint32_t uid) {
