@@ -1,21 +1,19 @@
 #include "io/journal.hpp"
 
+#include "io/library.hpp"
+
 #include <vector>
 
-#include <dlfcn.h>
 #include <sys/uio.h>
 
 namespace nezuban {
 
 Result<Journal> Journal::open() {
-    // Never closed: it lives as long as the process.
-    void* handle = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
-    void* send = handle == nullptr ? nullptr : ::dlsym(handle, "sd_journal_sendv");
-    if (send == nullptr) {
-        const char* why = ::dlerror();
-        return fail(std::string("libsystemd is needed: ") + (why == nullptr ? "no reason was given" : why));
-    }
-    return Journal(reinterpret_cast<Send*>(send));
+    const auto library = Library::open({"libsystemd.so.0"});
+    if (!library) return fail("libsystemd is needed: " + library.error().text);
+    const auto send = library->function<Send>("sd_journal_sendv");
+    if (!send) return fail("libsystemd is needed: " + send.error().text);
+    return Journal(*send);
 }
 
 void Journal::send(std::span<const std::string> fields) const {

@@ -1,35 +1,22 @@
 #include "io/probe_library.hpp"
 
-#include <string>
+#include "io/library.hpp"
 
-#include <dlfcn.h>
+#include <string>
+#include <type_traits>
 
 namespace nezuban {
 
-namespace {
-
-std::string why() {
-    const char* text = ::dlerror();
-    return text == nullptr ? "no reason was given" : text;
-}
-
-} // namespace
-
 Result<ProbeLibrary> ProbeLibrary::load() {
-    void* handle = nullptr;
-    std::string first;
     // The second is the same with another TLS library: all that some machines have.
-    for (const auto* name : {"libcurl.so.4", "libcurl-gnutls.so.4"}) {
-        handle = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
-        if (handle != nullptr) break;
-        if (first.empty()) first = why();
-    }
-    if (handle == nullptr) return fail("libcurl is needed: " + first);
+    const auto curl = Library::open({"libcurl.so.4", "libcurl-gnutls.so.4"});
+    if (!curl) return fail("libcurl is needed: " + curl.error().text);
     ProbeLibrary library;
     std::string missing;
     const auto find = [&](auto& function, const char* name) {
-        function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(handle, name));
-        if (function == nullptr && missing.empty()) missing = why();
+        const auto found = curl->function<std::remove_pointer_t<std::remove_reference_t<decltype(function)>>>(name);
+        function = found.value_or(nullptr);
+        if (!found && missing.empty()) missing = found.error().text;
     };
     find(library.global_init, "curl_global_init");
     find(library.easy_init, "curl_easy_init");
