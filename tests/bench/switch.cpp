@@ -46,9 +46,9 @@ bench::Series measure(Way way, const std::string& name) {
     bench::Series share(name + ", share", "%");
     for (int round = 0; round < rounds; ++round) {
         bench::PingPong load;
-        const auto baseline =
-            bench::load_baseline(way == Way::usual ? std::set<std::string>{"empty_switch", "usual_off_cpu"}
-                                                   : std::set<std::string>{"empty_switch"});
+        std::set<std::string> programs{"empty_switch"};
+        if (way == Way::usual) programs.insert("usual_off_cpu");
+        const auto baseline = bench::load_baseline(programs);
         bench::attach(baseline);
         std::optional<Stalls> stalls;
         if (way != Way::usual) stalls = bench::must(Stalls::attach(test::features()));

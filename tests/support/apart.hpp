@@ -1,4 +1,4 @@
-// What a test does in a process of its own, because it can't be undone.
+// What can't be undone, and so is done in a process of its own.
 #pragma once
 
 #include "fd.hpp"
@@ -10,6 +10,8 @@
 #include <string>
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,6 +38,11 @@ inline std::string apart(const std::function<std::string()>& ask) {
         text.append(piece.data(), static_cast<std::size_t>(got));
     ::waitpid(pid, nullptr, 0);
     return text;
+}
+
+// From now on what this process mounts is seen by nobody else. False: it may not.
+inline bool take_own_mounts() {
+    return ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
 }
 
 } // namespace nezuban::test

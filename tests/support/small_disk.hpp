@@ -1,11 +1,12 @@
 // A small file system, seen by this test and what it starts, gone with them.
 #pragma once
 
+#include "apart.hpp"
+
 #include <filesystem>
 #include <fstream>
 #include <string>
 
-#include <sched.h>
 #include <sys/mount.h>
 
 namespace nezuban::test {
@@ -13,8 +14,7 @@ namespace nezuban::test {
 class SmallDisk {
 public:
     SmallDisk(std::string path, const std::string& size) : path_(std::move(path)) {
-        static const bool alone =
-            ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+        static const bool alone = take_own_mounts();
         std::filesystem::create_directory(path_);
         mounted_ = alone && ::mount("nztest", path_.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
     }

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,9 +22,8 @@ constexpr const char* journal_path = "/run/systemd/journal/socket";
 
 // A journal of our own, where everybody looks for it.
 test::Fd be_the_journal() {
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0
-        || ::mount("nztest", "/run", "tmpfs", 0, nullptr) != 0 || ::mkdir("/run/systemd", 0755) != 0
-        || ::mkdir("/run/systemd/journal", 0755) != 0)
+    if (!test::take_own_mounts() || ::mount("nztest", "/run", "tmpfs", 0, nullptr) != 0
+        || ::mkdir("/run/systemd", 0755) != 0 || ::mkdir("/run/systemd/journal", 0755) != 0)
         return test::Fd();
     test::Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};

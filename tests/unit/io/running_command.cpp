@@ -2,6 +2,7 @@
 
 #include "io/clock.hpp"
 #include "spawning.hpp"
+#include "support/apart.hpp"
 #include "support/child.hpp"
 #include "support/skip.hpp"
 #include "support/temp_dir.hpp"
@@ -122,8 +123,7 @@ Identity found(const std::string& token, const Identity& known = {}) {
 // For whoever calls this, its environment becomes that pipe, into which nobody writes.
 bool cover(std::uint32_t pid, const std::string& fifo) {
     const auto environment = "/proc/" + std::to_string(pid) + "/environ";
-    return ::unshare(CLONE_NEWNS) == 0 && ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0
-           && ::mount(fifo.c_str(), environment.c_str(), nullptr, MS_BIND, nullptr) == 0;
+    return test::take_own_mounts() && ::mount(fifo.c_str(), environment.c_str(), nullptr, MS_BIND, nullptr) == 0;
 }
 
 std::uint32_t child_of(std::uint32_t pid) {
