@@ -34,9 +34,7 @@ TEST_CASE("killed while a restart is under way: its command goes on, and the att
     const Leash leash(dir.file("leash"));
     Mailbox gate(dir.file("gate"));
     Mailbox mail(dir.file("mail"));
-    std::vector<std::string> words{mail.path(), gate.path()};
-    for (const auto& word : detached(name, leash))
-        words.push_back(word);
+    const auto words = detached(name, leash, {mail.path(), gate.path()});
     Daemon daemon(rule(name, "restart.settle = \"0s\"\nrestart.command = "
                                  + script("echo begun >$1; exec >$1; read -r word <$2; shift 2; exec \"$@\"", words)));
     daemon.start();

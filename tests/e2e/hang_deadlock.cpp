@@ -104,9 +104,7 @@ TEST_CASE("a deadlocked service is ended for good before its successor starts") 
     const TempDir dir;
     const Leash leash(dir.file("leash"));
     Mailbox mail(dir.file("mail"));
-    std::vector<std::string> words{mail.path()};
-    for (const auto& word : detached(name, leash))
-        words.push_back(word);
+    const auto words = detached(name, leash, {mail.path()});
     Daemon daemon(hang_rule(name, "hang.deadlock = true\nhang.action = \"restart\"",
                             "restart.settle = \"0s\"\nrestart.kill_after = \"1s\"\nrestart.command = "
                                 + script("echo $NEZUBAN_PID $(cut -d' ' -f3 /proc/$NEZUBAN_PID/stat) >\"$1\"; shift; "

@@ -39,9 +39,7 @@ TEST_CASE("one that not even SIGKILL ends is escalated, and not doubled") {
     const auto name = fresh_name();
     const TempDir dir;
     const Leash leash(dir.file("leash"));
-    std::vector<std::string> words{dir.file("started")};
-    for (const auto& word : detached(name, leash))
-        words.push_back(word);
+    const auto words = detached(name, leash, {dir.file("started")});
     Daemon daemon(hang_rule(name, "hang.uninterruptible = \"1s\"\nhang.action = \"restart\"",
                             "restart.settle = \"0s\"\nrestart.kill_after = \"500ms\"\nrestart.timeout = \"1s\"\n"
                             "restart.delay = \"100ms\"\nrestart.attempts = 1\nrestart.command = "

@@ -55,9 +55,7 @@ TEST_CASE("a successor finds the locks of the one before free, however long that
     const TempDir dir;
     const Leash leash(dir.file("leash"));
     Mailbox mail(dir.file("mail"));
-    std::vector<std::string> words{mail.path(), dir.file("lock")};
-    for (const auto& word : detached(name, leash))
-        words.push_back(word);
+    const auto words = detached(name, leash, {mail.path(), dir.file("lock")});
     Daemon daemon(rule(name, "restart.settle = \"0s\"\nrestart.command = "
                                  + script("if flock -n \"$2\" true; then echo free; else echo taken; fi >\"$1\"; "
                                           "shift 2; exec \"$@\"",
@@ -103,9 +101,7 @@ TEST_CASE("a restart command is told why it runs, and nothing that is the daemon
     const TempDir dir;
     const Leash leash(dir.file("leash"));
     Mailbox mail(dir.file("mail"));
-    std::vector<std::string> words{mail.path()};
-    for (const auto& word : detached(name, leash))
-        words.push_back(word);
+    const auto words = detached(name, leash, {mail.path()});
     Daemon daemon(rule(name, "restart.settle = \"0s\"\nrestart.command = "
                                  + script("{ env; echo end; } >\"$1\"; shift; exec \"$@\"", words))
                   + "[[group]]\nname = \"" + group + "\"\nmembers = [\"" + name + "\"]\n");

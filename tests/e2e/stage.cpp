@@ -38,8 +38,10 @@ std::string rule(const std::string& name, const std::string& keys) {
     return "[[process]]\nname = \"" + name + "\"\nmatch.comm = \"" + name + "\"\n" + keys + "\n";
 }
 
-std::vector<std::string> detached(const std::string& name, const Leash& leash) {
-    return {program("nzidle"), "--detach", "--leash", leash.path(), "--name", name};
+std::vector<std::string> detached(const std::string& name, const Leash& leash, std::vector<std::string> first) {
+    const std::vector<std::string> service{program("nzidle"), "--detach", "--leash", leash.path(), "--name", name};
+    first.insert(first.end(), service.begin(), service.end());
+    return first;
 }
 
 Mailbox::Mailbox(std::string path) : path_(std::move(path)) {

@@ -36,8 +36,9 @@ std::string script(const std::string& text, const std::vector<std::string>& argu
 // A rule of that name for the processes of that name; keys: more lines.
 std::string rule(const std::string& name, const std::string& keys = "");
 
-// Starts a service of that name in the background, which lives until the leash is let go.
-std::vector<std::string> detached(const std::string& name, const Leash& leash);
+// Starts a service of that name in the background, which lives until the leash is let go. first: what a script that
+// executes the rest takes for itself.
+std::vector<std::string> detached(const std::string& name, const Leash& leash, std::vector<std::string> first = {});
 
 // A named pipe: what commands write to it (with >) is read here, line by line.
 class Mailbox {

@@ -56,9 +56,7 @@ TEST_CASE("a full disk is said; monitoring goes on, and what was missed is writt
     Mailbox mail(dir.file("mail"));
     const SmallDisk disk(dir.file("disk"), "1m");
     if (!disk.mounted()) SKIP("can't mount a tmpfs");
-    std::vector<std::string> words{mail.path()};
-    for (const auto& word : detached(name, leash))
-        words.push_back(word);
+    const auto words = detached(name, leash, {mail.path()});
     Daemon daemon(
         rule(name, "restart.settle = \"0s\"\nrestart.command = " + script("exec >$1; shift; exec \"$@\"", words)));
     std::filesystem::create_directory_symlink(dir.file("disk"), daemon.dir().file("state"));

@@ -53,9 +53,7 @@ TEST_CASE("the stop command comes first, the start command when they are gone") 
     const Leash leash(dir.file("leash"));
     Mailbox mail(dir.file("mail"));
     auto service = start_program("nzidle", {"--name", name});
-    std::vector<std::string> start{mail.path()};
-    for (const auto& word : detached(name, leash))
-        start.push_back(word);
+    const auto start = detached(name, leash, {mail.path()});
     Daemon daemon(
         rule(name, "restart.settle = \"0s\"\nrestart.stop = "
                        + script("kill -USR1 $2; echo stopped >$1", {mail.path(), std::to_string(service.pid())})
