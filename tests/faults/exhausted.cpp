@@ -158,8 +158,10 @@ TEST_CASE("the daemon has no descriptor left: it tells, serves nobody for a whil
     const TempDir dir;
     const Leash leash(dir.file("leash"));
     const auto name = fresh_name();
+    const auto crowd = fresh_name();
     const Diary diary(dir.file("diary"));
-    Daemon daemon(patient_rule(name, diary, leash));
+    Daemon daemon(patient_rule(name, diary, leash) + rule(crowd, "count.max = 1\ncount.over = \"stop-newest\"\n"));
+    auto oldest = start_program("nzidle", {"--name", crowd});
     Witness witness(similar_to(name));
     daemon.start();
     auto pid = await_other(daemon, name, 0);
@@ -178,8 +180,11 @@ TEST_CASE("the daemon has no descriptor left: it tells, serves nobody for a whil
         const auto fallen = open_pidfd(pid);
         REQUIRE(::kill(pid, SIGKILL) == 0);
         REQUIRE(wait_readable(fallen.get(), after()));
-        dice.let_pass(200ms);
+        Child newest({program("nzidle"), "--name", crowd}, {.ends_with_input = true}); // may never say that it is ready
+        dice.let_pass(dice.roll(2) == 0 ? 200ms : 2s); // tries again at once, and as one that has given it up
         limit(enough);
+        CHECK(newest.wait().signal == SIGKILL);
+        CHECK_FALSE(wait_readable(oldest.pidfd(), Clock::now()));
         const auto old = pid;
         pid = await_other(daemon, name, old);
         await_history(daemon, name, "exit", round);

@@ -1,6 +1,7 @@
 // Carrying out what the engine wants.
 #include "app/daemon.hpp"
 #include "app/superseded.hpp"
+#include "io/clock.hpp"
 #include "io/process_signal.hpp"
 
 #include <algorithm>
@@ -97,11 +98,14 @@ void Daemon::act(const Quit& quit) {
 // of the clock, only this finds out. Without it, of 2,200 processes that were given the number of one that had just
 // been born, was to be killed and had ended by itself, three were killed in its place; with it, none of 1,500.
 void Daemon::send_signals() {
-    if (signals_.empty()) return;
+    if (signals_.empty() || !shortage_.may_try(monotonic_now())) return;
     std::vector<std::pair<Signal, std::expected<SignalTarget, int>>> held;
     while (held.size() < signals_a_turn && !signals_.empty()) {
         auto target = SignalTarget::hold(signals_.front().id);
-        if (!target && (target.error() == EMFILE || target.error() == ENFILE) && !held.empty()) break;
+        // The first one that finds nothing waits; a later one for those before it to let go of theirs.
+        const bool wanting = !target && is_for_want(target.error());
+        if (!wanting) shortage_.over();
+        if (wanting && (!held.empty() || shortage_.wait(monotonic_now()))) break;
         held.emplace_back(signals_.front(), std::move(target));
         signals_.pop_front();
     }
@@ -109,7 +113,8 @@ void Daemon::send_signals() {
     for (const auto& [signal, target] : held) {
         int error = target ? 0 : target.error();
         if (error == 0) error = parts_.engine.knows(signal.id) ? target->send(signal.signal) : ESRCH;
-        handle(SignalSent{.id = signal.id, .signal = signal.signal, .error = error}, now_);
+        handle(SignalSent{.id = signal.id, .signal = signal.signal, .error = error, .for_want = is_for_want(error)},
+               now_);
     }
 }
 

@@ -117,6 +117,7 @@ struct SignalSent {
     Identity id;
     int signal = 0;
     int error = 0;
+    bool for_want = false; // not of rights, but of descriptors or memory of ours: it may be possible later
 };
 
 using Event = std::variant<Forked, Execed, Exited, Changed, SnapshotBegan, SnapshotTask, SnapshotEnded, EventsLost,

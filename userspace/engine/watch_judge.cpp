@@ -228,7 +228,10 @@ void Watch::signal_sent(const SignalSent& sent, Turn& turn) {
     if (entry == nullptr) return;
     const auto bucket = buckets_.find(value_of(entry->process));
     if (bucket == buckets_.end() || !bucket->second.census.on_the_way_out(sent.id)) return;
-    bucket->second.census.refuse(sent.id);
+    if (sent.for_want)
+        bucket->second.census.keep(sent.id, turn.now);
+    else
+        bucket->second.census.refuse(sent.id);
     restless_.insert(bucket->first);
     if (!may_tell(refusals_, turn)) return;
     auto told = incident(Happening::stopped_excess,

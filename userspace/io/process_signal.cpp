@@ -26,6 +26,10 @@ void hasten(std::uint32_t pid) {
 
 } // namespace
 
+bool is_for_want(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == EAGAIN;
+}
+
 std::expected<SignalTarget, int> SignalTarget::hold(const Identity& id) {
     // By number, because glibc has wrappers for these only since 2.36.
     Fd process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(id.pid), 0U)));
@@ -36,10 +40,13 @@ std::expected<SignalTarget, int> SignalTarget::hold(const Identity& id) {
     // a number to its next owner, can't be of another one.
     static const std::uint64_t tick_ns = 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
     const auto state = read_process_state(id.pid);
+    SignalTarget target(std::move(process), id);
+    // Its descriptor may have been the last one that could be had.
+    if (!state && !target.gone_within(Duration::zero())) return std::unexpected(EAGAIN);
     if (!state || state->started != id.start_ns / tick_ns) return std::unexpected(ESRCH);
     // Whoever asked: what a signal does to one is up to the kernel's own code, which is not made for ours.
     if (state->kernel_thread) return std::unexpected(EPERM);
-    return SignalTarget(std::move(process), id);
+    return target;
 }
 
 int SignalTarget::send(int signal) const {

@@ -87,12 +87,21 @@ bool Census::on_the_way_out(const Identity& id) const {
     return found != members_.end() && found->second.leaving;
 }
 
-void Census::refuse(const Identity& id) {
+// Absent: it was not on the way out.
+Census::Member* Census::stay(const Identity& id) {
     const auto found = members_.find(id);
-    if (found == members_.end() || !found->second.leaving) return;
+    if (found == members_.end() || !found->second.leaving) return nullptr;
     found->second.leaving = false;
-    found->second.refused = true;
     --leaving_count_;
+    return &found->second;
+}
+
+void Census::refuse(const Identity& id) {
+    if (auto* member = stay(id)) member->refused = true;
+}
+
+void Census::keep(const Identity& id, Time now) {
+    if (stay(id) != nullptr && !ask_all_at_) ask_all_at_ = now + ask_again;
 }
 
 std::vector<Identity> Census::all() const {

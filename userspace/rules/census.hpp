@@ -43,6 +43,8 @@ public:
     }
     [[nodiscard]] bool on_the_way_out(const Identity& id) const;
     void refuse(const Identity& id); // it could not be ended: it counts as staying, and is not tried again
+    // It could not be asked. Nor could anybody else: all that stay are asked again after a second, it among them.
+    void keep(const Identity& id, Time now);
 
     [[nodiscard]] std::vector<Identity> all() const;
     template <typename Each> void for_each(Each each) const {
@@ -57,6 +59,8 @@ private:
         bool leaving = false;
         bool refused = false;
     };
+
+    Member* stay(const Identity& id);
 
     std::map<Identity, Member> members_;
     std::deque<std::pair<Time, Identity>> young_; // by time; may hold some who are gone

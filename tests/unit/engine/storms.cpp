@@ -152,6 +152,29 @@ TEST_CASE("who could not be ended is told and not tried again, and the next newe
     CHECK(story.signalled(9) == Pids{102, 101, 100});
 }
 
+TEST_CASE("while the daemon lacks what it needs for a signal nobody older is ended in place of the newest") {
+    constexpr int no_descriptor_left = 24;
+    // given: one too many, which could not be ended for want of something of our own
+    Story story({capped(2)});
+    const auto oldest = story.present("filterd");
+    story.present("filterd");
+    const auto newest = story.present("filterd");
+    story.snapshot();
+    CHECK(story.signalled(9) == Pids{102});
+    story.tell(SignalSent{.id = newest, .signal = 9, .error = no_descriptor_left, .for_want = true});
+    CHECK(story.told(Happening::stopped_excess).back().reason == "pid 102 could not be ended: error 24");
+
+    SUBCASE("it is asked again, and is the one that goes") {
+        story.wait(1s);
+        CHECK(story.signalled(9) == Pids{102, 102});
+    }
+    SUBCASE("unless nobody has to go any more") {
+        story.exit(oldest, 0);
+        story.wait(10s);
+        CHECK(story.signalled(9) == Pids{102});
+    }
+}
+
 TEST_CASE("a thousand who could not be ended are not told by the thousand") {
     Story story({capped(0)});
     for (int i = 0; i < 1000; ++i) {

@@ -18,6 +18,7 @@
 
 #include <doctest/doctest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 using namespace nezuban;
@@ -110,6 +111,32 @@ TEST_CASE("who is held and ends meanwhile gets nothing, whoever has its number t
     ::kill(sleeper.pid, SIGKILL);
     ::waitpid(sleeper.pid, nullptr, 0);
     CHECK(target->send(SIGKILL) == ESRCH);
+}
+
+TEST_CASE("who can't be held for want of descriptors is not taken for gone, nor for one that can't be ended") {
+    Sleeper sleeper;
+    // given: an own process, because the limit is everybody's in it
+    const auto other = ::fork();
+    if (other == 0) {
+        const rlimit enough = [] {
+            rlimit limit{};
+            ::getrlimit(RLIMIT_NOFILE, &limit);
+            return limit;
+        }();
+        int failures = 0;
+        const int next = ::dup(STDERR_FILENO); // the lowest that is free
+        ::close(next);
+        for (const int free : {0, 1, 2}) {
+            const rlimit few{.rlim_cur = static_cast<rlim_t>(next + free), .rlim_max = enough.rlim_max};
+            ::setrlimit(RLIMIT_NOFILE, &few);
+            const int error = signal_process(sleeper.id, 0);
+            if (free < 2 ? !is_for_want(error) : error != 0) failures |= 1 << free;
+        }
+        ::_exit(failures);
+    }
+    int status = -1;
+    ::waitpid(other, &status, 0);
+    CHECK(status == 0);
 }
 
 TEST_CASE("a number that is a thread's by now is nobody's, however the kernel calls it") {
