@@ -25,6 +25,7 @@ std::size_t size_of(const HistoryEntry& entry) {
 } // namespace
 
 void Ledger::add(wire::Note note) {
+    last_ = note.number;
     if (note.kind == wire::Note::Kind::memory) {
         StoredMemory memory{.rule = note.rule, .json = std::move(note.json)};
         memories_[note.rule] = std::move(memory);
@@ -34,11 +35,13 @@ void Ledger::add(wire::Note note) {
                         .rule = std::move(note.rule),
                         .event = std::move(note.event),
                         .json = std::move(note.json)});
+    numbers_.push_back(note.number);
     bytes_ += size_of(entries_.back());
     // A batch may be larger than what is kept, as long as it can be written.
     while (!error_.empty() && (entries_.size() > entry_limit || bytes_ > byte_limit)) {
         bytes_ -= size_of(entries_.front());
         entries_.pop_front();
+        numbers_.pop_front();
         ++dropped_;
         ++dropped_untold_;
     }
@@ -107,6 +110,7 @@ void Ledger::succeeded() {
                                              std::exchange(dropped_untold_, 0)));
     }
     entries_.clear();
+    numbers_.clear();
     bytes_ = 0;
     for (auto& [rule, each] : memories_) {
         if (each.json.empty()) {
@@ -138,7 +142,8 @@ std::optional<Time> Ledger::next_try() const {
 }
 
 wire::Health Ledger::health() const {
-    return {.dropped = dropped_, .waiting = entries_.size(), .error = error_};
+    return {
+        .done = last_, .kept = numbers_.empty() ? last_ : numbers_.front() - 1, .dropped = dropped_, .error = error_};
 }
 
 } // namespace nezuban

@@ -27,7 +27,7 @@ public:
     Ledger(std::string path, std::uint64_t size_limit, Tell tell)
         : path_(std::move(path)), size_limit_(size_limit), tell_(std::move(tell)) {}
 
-    // Incidents and memories; of others nothing is kept.
+    // Incidents and memories; of others nothing is kept but that they were there. With rising numbers.
     void add(wire::Note note);
     // All that waits in one transaction, unless the last failure was too short ago.
     void write(Time now);
@@ -35,7 +35,7 @@ public:
     bool finish();
 
     [[nodiscard]] std::optional<Time> next_try() const;
-    [[nodiscard]] wire::Health health() const; // without `done`
+    [[nodiscard]] wire::Health health() const;
 
 private:
     Result<void> try_to_write();
@@ -51,6 +51,8 @@ private:
     Tell tell_;
     std::optional<History> history_;
     std::deque<HistoryEntry> entries_;
+    std::deque<std::uint64_t> numbers_; // of the entries
+    std::uint64_t last_ = 0;
     std::size_t bytes_ = 0;                        // in entries_
     std::map<std::string, StoredMemory> memories_; // by rule: the last one
     std::map<std::string, StoredMemory> known_;    // what the file holds, in case that it is taken away

@@ -48,10 +48,22 @@ void Scribe::detach() {
     loop_.forget(socket_.get());
     socket_.reset();
     received_ = {};
-    dropped_by_the_dead_ += told_.dropped + told_.waiting;
+    dropped_by_the_dead_ += told_.dropped;
     told_ = {};
     sent_ = 0;
     offset_ = 0;
+    take_back();
+}
+
+// What it had and could not write is for the next one, but in the log already.
+void Scribe::take_back() {
+    for (; !held_.empty(); held_.pop_back()) {
+        auto& last = held_.back();
+        wire::mark_logged(last.bytes);
+        last.since = monotonic_now();
+        bytes_ += last.bytes.size();
+        messages_.push_front(std::move(last));
+    }
 }
 
 void Scribe::log(Severity severity, const std::string& text) {
@@ -114,7 +126,10 @@ void Scribe::add(wire::Note note, bool droppable) {
     }
     ++next_number_;
     bytes_ += bytes.size();
-    messages_.push_back({.number = note.number, .bytes = std::move(bytes), .since = monotonic_now()});
+    messages_.push_back({.number = note.number,
+                         .bytes = std::move(bytes),
+                         .incident = note.kind == wire::Note::Kind::incident,
+                         .since = monotonic_now()});
     // While others are before it the loop sends it with them, many at a time.
     if (socket_ && sent_ + 1 == messages_.size()) send();
 }
@@ -156,10 +171,14 @@ void Scribe::receive() {
 void Scribe::confirmed(const wire::Health& health) {
     told_ = health;
     while (sent_ > 0 && messages_.front().number <= health.done) {
-        bytes_ -= messages_.front().bytes.size();
+        auto& first = messages_.front();
+        bytes_ -= first.bytes.size();
+        if (first.incident && first.number > health.kept) held_.push_back(std::move(first));
         messages_.pop_front();
         --sent_;
     }
+    while (!held_.empty() && held_.front().number <= health.kept)
+        held_.pop_front();
     make_up();
 }
 
@@ -180,7 +199,7 @@ ScribeHealth Scribe::health() const {
     ScribeHealth health{.attached = static_cast<bool>(socket_),
                         .error = told_.error,
                         .dropped = dropped_ + dropped_by_the_dead_ + told_.dropped,
-                        .waiting = messages_.size() + memories_.size() + told_.waiting};
+                        .waiting = messages_.size() + memories_.size() + held_.size()};
     auto silence = messages_.empty() ? Duration::zero() : monotonic_now() - messages_.front().since;
     if (!health.attached) {
         health.error = "the scribe is not running";

@@ -64,6 +64,7 @@ private:
     struct Message {
         std::uint64_t number = 0;
         std::string bytes;
+        bool incident = false;
         Time since;
     };
 
@@ -74,6 +75,7 @@ private:
     void confirmed(const wire::Health& health);
     void make_up();
     void detach();
+    void take_back();
 
     Loop& loop_;
     std::function<void()> died_;
@@ -83,6 +85,8 @@ private:
     std::size_t bytes_ = 0;        // in messages_
     std::size_t sent_ = 0;
     std::size_t offset_ = 0; // bytes of messages_[sent_] that are in the socket already
+    // Incidents that the scribe has, for a disk that can't be written: as many as its ledger keeps.
+    std::deque<Message> held_;
     std::uint64_t next_number_ = 1;
     std::map<std::string, wire::Note> memories_; // by rule: those that found the queue full
     std::map<std::string, wire::Note> latest_;   // by rule: all, because a dead scribe may have taken some with it

@@ -106,15 +106,12 @@ private:
     }
 
     void take(wire::Note note) {
-        log_.write(note);
-        last_ = note.number;
+        if (!note.logged) log_.write(note);
         ledger_.add(std::move(note));
     }
 
     void answer() {
-        auto health = ledger_.health();
-        health.done = last_;
-        auto frame = wire::encode(health);
+        auto frame = wire::encode(ledger_.health());
         if (answer_.empty() && frame != last_answer_) {
             answer_ = frame;
             last_answer_ = std::move(frame);
@@ -132,7 +129,6 @@ private:
     wire::Frames frames_;
     std::string answer_; // what the socket has not taken yet
     std::string last_answer_;
-    std::uint64_t last_ = 0;
     bool failed_ = false;
     bool ended_ = false;
 };

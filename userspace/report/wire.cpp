@@ -69,14 +69,18 @@ std::string encode(const Note& note) {
     writer.number(note.time.time_since_epoch().count());
     for (const auto* text : {&note.text, &note.rule, &note.event, &note.json})
         writer.text(*text);
+    writer.number(static_cast<std::uint8_t>(note.logged)); // the last, see mark_logged
     return writer.frame();
+}
+
+void mark_logged(std::string& frame) {
+    frame.back() = 1;
 }
 
 std::string encode(const Health& health) {
     Writer writer;
-    writer.number(health.done);
-    writer.number(health.dropped);
-    writer.number(health.waiting);
+    for (const auto number : {health.done, health.kept, health.dropped})
+        writer.number(number);
     writer.text(health.error);
     return writer.frame();
 }
@@ -90,6 +94,7 @@ std::optional<Note> decode_note(std::string_view frame) {
     note.time = WallTime(Duration(reader.number<Duration::rep>()));
     for (auto* text : {&note.text, &note.rule, &note.event, &note.json})
         *text = reader.text();
+    note.logged = reader.number<std::uint8_t>() != 0;
     if (!reader.complete() || kind > static_cast<std::uint8_t>(Note::Kind::memory)
         || severity > static_cast<std::uint8_t>(Severity::error)) {
         return std::nullopt;
@@ -102,9 +107,8 @@ std::optional<Note> decode_note(std::string_view frame) {
 std::optional<Health> decode_health(std::string_view frame) {
     Reader reader(frame);
     Health health;
-    health.done = reader.number<std::uint64_t>();
-    health.dropped = reader.number<std::uint64_t>();
-    health.waiting = reader.number<std::uint64_t>();
+    for (auto* number : {&health.done, &health.kept, &health.dropped})
+        *number = reader.number<std::uint64_t>();
     health.error = reader.text();
     if (!reader.complete()) return std::nullopt;
     return health;

@@ -21,22 +21,26 @@ struct Note { // watcher to scribe
     Kind kind = Kind::log;
     Severity severity = Severity::info;
     WallTime time;
-    std::string text;  // log, incident: for people
-    std::string rule;  // incident, memory
-    std::string event; // incident
-    std::string json;  // incident, memory
+    std::string text;    // log, incident: for people
+    std::string rule;    // incident, memory
+    std::string event;   // incident
+    std::string json;    // incident, memory
+    bool logged = false; // incident: a former scribe has told it, but could not write it into the history
 };
 
 struct Health {                // scribe to watcher
-    std::uint64_t done = 0;    // everything up to this number is written, or counted in one of the next two
+    std::uint64_t done = 0;    // everything up to this number is in the log, and in the history if that can be written
+    std::uint64_t kept = 0;    // every incident up to this one is in the history, or dropped
     std::uint64_t dropped = 0; // incidents, ever
-    std::uint64_t waiting = 0; // incidents in the scribe's hands, for a disk that can't be written
     std::string error;         // empty: the history can be written
 };
 
 // A whole frame: its length (4 bytes, of this machine) and the rest.
 [[nodiscard]] std::string encode(const Note& note);
 [[nodiscard]] std::string encode(const Health& health);
+
+// Of a note that was encoded.
+void mark_logged(std::string& frame);
 
 // What was received, up to its last whole frame.
 class Frames {

@@ -17,6 +17,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -318,6 +319,56 @@ TEST_CASE("while the disk is full the log goes on, and what was kept is written 
     here.until([&] { return here.scribe.health().error.empty(); });
     CHECK(here.entries().size() == 1);
     CHECK(here.scribe.health().dropped == 0);
+    ::umount2(here.state_dir.c_str(), MNT_DETACH);
+}
+
+TEST_CASE(
+    "a scribe that is killed while the disk is full takes no incident with it, and none is told twice in the log") {
+    if (::geteuid() != 0) SKIP("mounting a small file system needs root");
+    Here here("/disk");
+    std::filesystem::create_directory(here.state_dir);
+    if (::mount("nezuban-test", here.state_dir.c_str(), "tmpfs", 0, "size=1m") != 0) {
+        SKIP("a tmpfs can't be mounted here");
+    }
+    const std::string filler = here.state_dir + "/filler";
+    const auto scribe_killed = [&] {
+        ::kill(here.pid, SIGKILL);
+        here.until([&, before = here.deaths] { return here.deaths > before; });
+        here.wait_for_end();
+    };
+    // given: an incident that was written, and others that found the disk full
+    here.start();
+    here.scribe.incident(incident("written"));
+    here.until_written();
+    std::ofstream(filler, std::ios::binary) << std::string(2UL << 20U, 'x');
+    for (const auto* reason : {"first", "second"})
+        here.scribe.incident(incident(reason));
+    here.until([&] { return here.scribe.health().waiting == 2 && !here.scribe.health().error.empty(); });
+
+    // when: one scribe after the other is killed, and more happens while none is there
+    scribe_killed();
+    here.scribe.incident(incident("third"));
+    CHECK(here.scribe.health().waiting == 3);
+    here.start();
+    here.until([&] { return here.scratch.read("log").find("third") != std::string::npos; });
+    here.until([&] { return !here.scribe.health().error.empty(); });
+    scribe_killed();
+    std::filesystem::remove(filler);
+    here.start();
+    here.until_written();
+
+    // then
+    std::string reasons;
+    for (const auto& entry : here.entries())
+        reasons += nlohmann::json::parse(entry.json)["reason"].get<std::string>() + " ";
+    CHECK(reasons == "written first second third ");
+    CHECK(here.scribe.health().dropped == 0);
+    const auto log = here.scratch.read("log");
+    for (const auto* reason : {"written", "first", "second", "third"}) {
+        const auto line = std::string("scanner: under: ") + reason + "\n";
+        CHECK(log.find(line) != std::string::npos);
+        CHECK(log.find(line) == log.rfind(line));
+    }
     ::umount2(here.state_dir.c_str(), MNT_DETACH);
 }
 

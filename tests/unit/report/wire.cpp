@@ -13,7 +13,9 @@ TEST_CASE("what is said arrives, however it is cut into pieces") {
                     .rule = "rule",
                     .event = "exit",
                     .json = std::string("{\0}", 3)};
-    auto bytes = wire::encode(note) + wire::encode(wire::Note{.number = 8});
+    auto marked = wire::encode(wire::Note{.number = 8, .text = "x"});
+    wire::mark_logged(marked);
+    auto bytes = wire::encode(note) + marked;
     wire::Frames frames;
     std::vector<wire::Note> notes;
     for (char byte : bytes) {
@@ -30,7 +32,10 @@ TEST_CASE("what is said arrives, however it is cut into pieces") {
     CHECK(notes[0].rule == "rule");
     CHECK(notes[0].event == "exit");
     CHECK(notes[0].json == note.json);
+    CHECK_FALSE(notes[0].logged);
     CHECK(notes[1].number == 8);
+    CHECK(notes[1].text == "x");
+    CHECK(notes[1].logged);
 }
 
 TEST_CASE("garbage is refused") {
