@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace nezuban::test {
 
@@ -20,7 +21,10 @@ public:
         fd_ = Fd(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
         if (fd_.get() < 0) fail_with_errno("opening " + path_);
     }
+    // Who comes late finds nothing: without a writer it would wait for one for ever. The loop of a daemon that was
+    // about to start the next command once left 203 of them behind.
     void let_go() {
+        ::unlink(path_.c_str());
         fd_.close();
     }
     [[nodiscard]] const std::string& path() const {
