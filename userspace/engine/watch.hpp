@@ -11,9 +11,9 @@
 #include "core/memory.hpp"
 #include "core/spec.hpp"
 #include "core/view.hpp"
+#include "engine/desk.hpp"
 #include "engine/findings.hpp"
-#include "engine/kinship.hpp"
-#include "engine/process_table.hpp"
+#include "engine/plan.hpp"
 #include "rules/budget.hpp"
 #include "rules/census.hpp"
 #include "rules/judgement.hpp"
@@ -26,31 +26,10 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace nezuban {
-
-// What all rules share: one of it, owned by the engine.
-struct Desk {
-    ProcessTable table;
-    Dice dice;
-    CommandId next_command = 1;
-    std::set<std::uint32_t> own_pids;
-    std::string mark;                               // of this daemon's commands: see Watch::next_token
-    std::unordered_map<CommandId, Watch*> restarts; // which rule waits for this command
-    std::map<Identity, Watch*> orphans;             // ... for one that the daemon before us began
-    Kinship kin;
-    std::vector<Watch*> woken; // to be judged in this turn, because another rule's restart concerns them
-};
-
-// One call into the engine: what time it is, and where what comes of it goes.
-struct Turn {
-    Desk& desk;
-    Time now;
-    Intents& out;
-};
 
 class Watch {
 public:
@@ -214,37 +193,6 @@ private:
         std::uint32_t pid = 0; // who
         Time at{};
         int weight = 0; // how little it looks like somebody else's doing
-    };
-
-    // A restart from its reason to its end.
-    struct Plan {
-        enum class Phase { none, waiting, clearing, stopping, ending, holding, starting, settling };
-        Phase phase = Phase::none;
-        std::string reason;
-        bool by_hand = false;
-        bool consequence = false; // of another one's: that one pays for it
-        bool pulled = false;      // it did not fall, or may have come back too early: it is restarted in any case
-        bool way_made = false;    // those that follow it have been told to give way
-        bool waited = false;      // for others, since it was stopped
-        bool unsure = false;      // whether its start was ever begun by the daemon before us
-        bool owed = false;        // the attempt that failed had to be made although it ran
-        bool emptied = false;     // nobody was left when it was started: who runs now came up after that
-        bool asks = false;        // only whether it is ready: nothing was restarted, and nothing is to be remembered
-        std::string token;        // of its last command
-        std::uint32_t attempt = 0;
-        CommandId command = 0;         // under way
-        std::uint32_t command_pid = 0; // once started
-        Time deadline{};               // of the phase; none has one while it waits for others
-        Time began{};                  // the first attempt of this row
-        std::set<Identity> victims;    // to be gone before the start
-        bool killed = false;           // they have had their SIGKILL
-        Time settling_from{};
-        Time ready_until{};             // ready.* has to be answered well
-        std::optional<Time> held_since; // since then
-        bool ready = false;             // ready.* has been answered well
-        CommandId check = 0;            // asks for it at this moment
-        Time check_at{};                // the next one
-        std::string not_ready;          // what the last one said
     };
 
     // watch.cpp, watch_judge.cpp, watch_tell.cpp
