@@ -72,24 +72,25 @@ std::vector<std::string> as_fields(const wire::Note& note) {
     return fields;
 }
 
-// Without its library we write to standard error, which is the journal's as well; so the fields are all that is lost.
-std::optional<Journal> open_journal(bool wanted) {
-    if (!wanted) return std::nullopt;
-    const auto journal = Journal::open();
-    return journal ? std::optional(*journal) : std::nullopt;
-}
-
 } // namespace
 
 struct LogWriter::State {
     Severity lowest;
     LogFormat format;
     std::optional<Journal> journal;
+    std::string missing; // why there is none, where one was wanted
     spdlog::logger logger{"nezuban", std::make_shared<spdlog::sinks::stderr_color_sink_st>()};
 };
 
 LogWriter::LogWriter(const std::string& level, LogFormat format, bool journal)
-    : state_(new State{.lowest = lowest_of(level), .format = format, .journal = open_journal(journal)}) {
+    : state_(new State{.lowest = lowest_of(level), .format = format}) {
+    if (journal) {
+        auto opened = Journal::open();
+        if (opened)
+            state_->journal = *opened;
+        else
+            state_->missing = opened.error().text + ": the journal gets lines without priorities and fields";
+    }
     auto& logger = state_->logger;
     logger.set_level(spdlog::level::debug);
     logger.set_error_handler([](const std::string&) {}); // the reader of our log is gone: nobody is left to be told
@@ -102,6 +103,10 @@ LogWriter::LogWriter(const std::string& level, LogFormat format, bool journal)
 LogWriter::~LogWriter() = default;
 LogWriter::LogWriter(LogWriter&&) noexcept = default;
 LogWriter& LogWriter::operator=(LogWriter&&) noexcept = default;
+
+const std::string& LogWriter::missing() const {
+    return state_->missing;
+}
 
 void LogWriter::write(const wire::Note& note) {
     if (note.kind == wire::Note::Kind::memory || note.severity < state_->lowest) return;

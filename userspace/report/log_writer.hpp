@@ -18,6 +18,9 @@ public:
 
     // Log lines and incidents; a memory is nothing to be told.
     void write(const wire::Note& note);
+    // What can't be had of what was asked for. Without the journal's library, all goes to standard error, which is the
+    // journal's as well. Empty: nothing.
+    [[nodiscard]] const std::string& missing() const;
 
 private:
     struct State;

@@ -37,6 +37,7 @@ Result<void> Scribe::attach(Fd socket) {
     });
     if (!watched) return watched;
     socket_ = std::move(socket);
+    forget_memories();
     memories_ = latest_;
     make_up();
     send();
@@ -60,10 +61,19 @@ void Scribe::take_back() {
     for (; !held_.empty(); held_.pop_back()) {
         auto& last = held_.back();
         wire::mark_logged(last.bytes);
+        last.counted = 0;
         last.since = monotonic_now();
-        bytes_ += last.bytes.size();
         messages_.push_front(std::move(last));
     }
+}
+
+// What waits is told anew with all the others: one copy for each scribe that dies at once would fill the place.
+void Scribe::forget_memories() {
+    std::erase_if(messages_, [this](const Message& message) {
+        if (message.kind != wire::Note::Kind::memory) return false;
+        bytes_ -= message.counted;
+        return true;
+    });
 }
 
 void Scribe::log(Severity severity, const std::string& text) {
@@ -125,10 +135,12 @@ void Scribe::add(wire::Note note, bool droppable) {
         return;
     }
     ++next_number_;
-    bytes_ += bytes.size();
+    const auto size = bytes.size();
+    bytes_ += size;
     messages_.push_back({.number = note.number,
+                         .kind = note.kind,
                          .bytes = std::move(bytes),
-                         .incident = note.kind == wire::Note::Kind::incident,
+                         .counted = size,
                          .since = monotonic_now()});
     // While others are before it the loop sends it with them, many at a time.
     if (socket_ && sent_ + 1 == messages_.size()) send();
@@ -172,8 +184,8 @@ void Scribe::confirmed(const wire::Health& health) {
     told_ = health;
     while (sent_ > 0 && messages_.front().number <= health.done) {
         auto& first = messages_.front();
-        bytes_ -= first.bytes.size();
-        if (first.incident && first.number > health.kept) held_.push_back(std::move(first));
+        bytes_ -= first.counted;
+        if (first.kind == wire::Note::Kind::incident && first.number > health.kept) held_.push_back(std::move(first));
         messages_.pop_front();
         --sent_;
     }

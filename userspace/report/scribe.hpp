@@ -63,8 +63,9 @@ public:
 private:
     struct Message {
         std::uint64_t number = 0;
+        wire::Note::Kind kind{};
         std::string bytes;
-        bool incident = false;
+        std::size_t counted = 0; // of the bytes: in bytes_
         Time since;
     };
 
@@ -76,13 +77,14 @@ private:
     void make_up();
     void detach();
     void take_back();
+    void forget_memories();
 
     Loop& loop_;
     std::function<void()> died_;
     std::string boot_ = boot_id();
     Fd socket_;
     std::deque<Message> messages_; // not confirmed; the first sent_ of them are in the socket
-    std::size_t bytes_ = 0;        // in messages_
+    std::size_t bytes_ = 0;        // in messages_, without those that were held before: the ledger had bounded them
     std::size_t sent_ = 0;
     std::size_t offset_ = 0; // bytes of messages_[sent_] that are in the socket already
     // Incidents that the scribe has, for a disk that can't be written: as many as its ledger keeps.

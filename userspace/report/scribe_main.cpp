@@ -69,9 +69,10 @@ class Scribing {
 public:
     explicit Scribing(const Arguments& arguments)
         : log_(arguments.level, arguments.format, arguments.journal),
-          ledger_(history_path(arguments.state_dir), arguments.size, [this](Severity severity, std::string text) {
-              log_.write({.severity = severity, .time = clock_pair().wall, .text = std::move(text)});
-          }) {}
+          ledger_(history_path(arguments.state_dir), arguments.size,
+                  [this](Severity severity, const std::string& text) { tell(severity, text); }) {
+        if (!log_.missing().empty()) tell(Severity::warning, log_.missing());
+    }
 
     int run() {
         for (;;) {
@@ -86,6 +87,10 @@ public:
     }
 
 private:
+    void tell(Severity severity, const std::string& text) {
+        log_.write({.severity = severity, .time = clock_pair().wall, .text = text});
+    }
+
     void wait() const {
         std::optional<Duration> patience;
         if (auto at = ledger_.next_try()) patience = std::max(*at - monotonic_now(), Duration::zero());

@@ -264,6 +264,28 @@ TEST_CASE(
     CHECK(history.load_memories(clock_pair(), boot_id()).value().kept.at(0).streak == 10);
 }
 
+TEST_CASE("scribes that die one after the other don't fill the place with what has to be remembered") {
+    Here here;
+    constexpr std::size_t rules = 50;
+    for (std::size_t i = 0; i < rules; ++i)
+        here.scribe.remember({.rule = "rule " + std::to_string(i), .streak = 7});
+    here.scribe.incident(incident("kept"));
+    for (int deaths = 1; deaths <= 300; ++deaths) {
+        auto ends = socket_pair().value();
+        REQUIRE(here.scribe.attach(std::move(ends.first)));
+        ends.second.reset();
+        here.until([&] { return here.deaths == deaths; });
+    }
+    CHECK(here.scribe.health().waiting == rules + 1);
+
+    here.start();
+    here.until_written();
+    CHECK(here.scribe.health().dropped == 0);
+    CHECK(here.entries().size() == 1);
+    auto history = History::open_for_reading(history_path(here.state_dir)).value();
+    CHECK(history.load_memories(clock_pair(), boot_id()).value().kept.size() == rules);
+}
+
 TEST_CASE("a damaged history is set aside and said, and writing goes on") {
     Here here;
     here.scratch.write("history.db", std::string(5000, 'x'));
