@@ -48,7 +48,7 @@ void Outputs::drain(std::uint64_t id) {
         if (read.how != Transfer::some) return close(id);
         pipe.lines.add({piece.data(), read.bytes}, monotonic_now());
         if (pipe.lines.resume_at()) {
-            loop_.forget(pipe.fd.get()); // a change to no events at all would still be woken for a hang-up
+            loop_.forget(pipe.fd.get());
             pipe.resting = true;
             return;
         }

@@ -50,7 +50,7 @@ std::optional<Time> Server::next_deadline() const {
     const auto consider = [&](Time time) { first = first ? std::min(*first, time) : time; };
     for (const auto& client : clients_)
         consider(client.deadline);
-    if (!door_open_ && clients_.size() >= clients_max) consider(clients_.front().since + chance);
+    if (!door_open_ && !shut_until_ && clients_.size() >= clients_max) consider(clients_.front().since + chance);
     return first;
 }
 
@@ -69,7 +69,10 @@ void Server::open_door(Time now) {
     const bool place = clients_.size() < clients_max || clients_.front().since + chance <= now;
     const bool open = place && !shut_until_;
     if (open == door_open_) return;
-    if (loop_.modify(listener_.get(), open ? ready::in : 0U)) door_open_ = open;
+    if (loop_.modify(listener_.get(), open ? ready::in : 0U))
+        door_open_ = open;
+    else
+        shut_until_ = now + pause_when_exhausted; // for want of memory, most likely
 }
 
 void Server::accept_some() {

@@ -89,6 +89,7 @@ void Watch::attempt_failed(const std::string& why, Turn& turn) {
 }
 
 void Watch::recovered(Turn& turn) {
+    leaving_.clear(); // the command has waited for them
     for (const auto& value : std::set(uneasy_)) {
         auto& bucket = buckets_.at(value);
         if (bucket.judgement.range() != Range::in) continue;
