@@ -122,8 +122,7 @@ Result<int> Daemon::run() {
 
 Result<void> Daemon::turn() {
     // From the last look at the clock: it may be our own work in which we were stopped.
-    const bool signals_due = !signals_.empty() && !shortage_.next_try();
-    const auto due = busy_ || scanning_ || signals_due ? turned_ : std::max(next_deadline(), turned_);
+    const auto due = busy_ || scanning_ || !signals_.empty() ? turned_ : std::max(next_deadline(), turned_);
     if (auto stepped = parts_.loop.step(due); !stepped) return stepped;
     const auto now = monotonic_now();
     if (now - due > longest_lateness) paused_ = std::pair(paused_ ? paused_->first : due, now);
@@ -259,9 +258,8 @@ Time Daemon::next_deadline() const {
     auto engine_due = parts_.engine.next_deadline();
     if (engine_due && polls() && seen_) engine_due = std::max(*engine_due, look_up_at_);
     const auto command_due = child_ended_ ? std::optional(look_up_at_) : commands_.next_deadline();
-    for (const auto& due :
-         {engine_due, command_due, server_->next_deadline(), parts_.store.next_deadline(), waits_.next_deadline(),
-          prober_.next_deadline(), scan_due, seen_status, look_at_, shortage_.next_try()}) {
+    for (const auto& due : {engine_due, command_due, server_->next_deadline(), parts_.store.next_deadline(),
+                            waits_.next_deadline(), prober_.next_deadline(), scan_due, seen_status, look_at_}) {
         if (due) next = std::min(next, *due);
     }
     return next;

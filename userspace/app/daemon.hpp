@@ -9,7 +9,6 @@
 #include "app/moderation.hpp"
 #include "app/observer.hpp"
 #include "app/prober.hpp"
-#include "app/shortage.hpp"
 #include "app/store.hpp"
 #include "app/wait_observer.hpp"
 #include "app/watchdog.hpp"
@@ -108,6 +107,7 @@ private:
     void act(const CountSyscalls& count);
     void act(const Quit& quit);
     void send_signals();
+    void tell_want(int error);
 
     // daemon_control.cpp
     Response answer(const Request& request);
@@ -127,7 +127,7 @@ private:
     bool scanning_ = false;                       // it has more to do at once
     std::optional<std::pair<Time, Time>> paused_; // we did not run, since the last scan
     std::deque<Signal> signals_;                  // to be sent
-    Shortage shortage_;                           // of what sending takes
+    std::optional<Time> want_told_;               // that there was none of what sending takes
     Moderation moderation_;
     std::optional<Time> look_at_; // no record wakes us before
     Look look_;                   // what was found since the last time that it was asked whether one may

@@ -1,11 +1,12 @@
 // Carrying out what the engine wants.
 #include "app/daemon.hpp"
 #include "app/superseded.hpp"
-#include "io/clock.hpp"
+#include "io/errno.hpp"
 #include "io/process_signal.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <expected>
 #include <utility>
 #include <variant>
@@ -98,14 +99,16 @@ void Daemon::act(const Quit& quit) {
 // of the clock, only this finds out. Without it, of 2,200 processes that were given the number of one that had just
 // been born, was to be killed and had ended by itself, three were killed in its place; with it, none of 1,500.
 void Daemon::send_signals() {
-    if (signals_.empty() || !shortage_.may_try(monotonic_now())) return;
+    if (signals_.empty()) return;
     std::vector<std::pair<Signal, std::expected<SignalTarget, int>>> held;
+    bool holding = false;
     while (held.size() < signals_a_turn && !signals_.empty()) {
         auto target = SignalTarget::hold(signals_.front().id);
-        // The first one that finds nothing waits; a later one for those before it to let go of theirs.
-        const bool wanting = !target && is_for_want(target.error());
-        if (!wanting) shortage_.over();
-        if (wanting && (!held.empty() || shortage_.wait(monotonic_now()))) break;
+        const int error = target ? 0 : target.error();
+        // Those before it let go of theirs first.
+        if (is_for_want(error) && holding) break;
+        if (is_for_want(error)) tell_want(error);
+        holding = holding || error == 0;
         held.emplace_back(signals_.front(), std::move(target));
         signals_.pop_front();
     }
@@ -116,6 +119,13 @@ void Daemon::send_signals() {
         handle(SignalSent{.id = signal.id, .signal = signal.signal, .error = error, .for_want = is_for_want(error)},
                now_);
     }
+}
+
+void Daemon::tell_want(int error) {
+    constexpr auto every = std::chrono::minutes(1);
+    if (want_told_ && now_ - *want_told_ < every) return;
+    want_told_ = now_;
+    parts_.store.log(Severity::error, "no signal can be sent, it is tried again: " + errno_text(error));
 }
 
 } // namespace nezuban

@@ -33,6 +33,8 @@ struct Plan {
     Time deadline{};               // of the phase; none has one while it waits for others
     Time began{};                  // the first attempt of this row
     std::set<Identity> victims;    // to be gone before the start
+    std::set<Identity> unheard;    // of them: the last signal could not be sent, for want of something of ours
+    Time said_again_at{};          // to those
     bool killed = false;           // they have had their SIGKILL
     Time settling_from{};
     Time ready_until{};             // ready.* has to be answered well

@@ -114,6 +114,11 @@ void Engine::State::on(const Probed& event, Turn& turn) {
 }
 
 void Engine::State::on(const SignalSent& event, Turn& turn) {
+    const auto orphan = desk.orphans.find(event.id);
+    if (event.for_want && orphan != desk.orphans.end()) {
+        orphan->second->orphan_unheard(turn.now);
+        touch(orphan->second);
+    }
     const auto* entry = desk.table.find(event.id);
     if (entry == nullptr) return;
     for (auto* watch : entry->watches) {

@@ -92,6 +92,7 @@ public:
     void signal_sent(const SignalSent& sent, Turn& turn);
     void probed(const Probed& probed, Turn& turn);
     void orphan_ended(Turn& turn);
+    void orphan_unheard(Time now); // its signal could not be sent, for want of something of ours
 
     // --- relatives: watch_kin.cpp; the gates are in kinship.hpp --------------------------------------------------
     // One that it follows is about to be stopped: down first, up again when that is up.
@@ -267,7 +268,8 @@ private:
     // watch_stop.cpp
     void stop_members(Turn& turn);
     bool end_members(Turn& turn);
-    void signal_victims(int signal, Turn& turn);
+    void signal_all(const std::set<Identity>& ids, int signal, Turn& turn);
+    void say_again(const Identity& id, Turn& turn); // to a victim
     void end_victims(Turn& turn);
     void begin_ending(Turn& turn);
     [[nodiscard]] bool victims_are_deaf(const Turn& turn) const; // kernel threads, all of them
@@ -333,9 +335,10 @@ private:
     bool unready_ = false;    // it runs, but ready.* has not been answered well since it was started
     std::uint32_t stage_ = 0; // as others know it
     bool in_turn_ = false;
-    bool fallen_ = false;           // and its group knows since when
-    std::vector<Identity> leaving_; // the last that ended, since the last start: it waits until they are gone for good
-    Loss last_loss_;                // since the rule was last mended: the cause when there are too few
+    bool fallen_ = false; // and its group knows since when
+    std::vector<Identity>
+        leaving_;    // the last that ended, since it was last mended: a start waits until they are gone for good
+    Loss last_loss_; // since the rule was last mended: the cause when there are too few
 
     // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is
     // told as a sum.

@@ -224,15 +224,20 @@ std::optional<Time> Watch::next_deadline() const {
 void Watch::signal_sent(const SignalSent& sent, Turn& turn) {
     constexpr int no_such_process = 3;
     if (sent.error == 0 || sent.error == no_such_process) return; // gone already: its exit is on the way
+    if (sent.for_want && plan_.phase == Plan::Phase::ending && plan_.victims.contains(sent.id))
+        say_again(sent.id, turn);
     const auto* entry = turn.desk.table.find(sent.id);
     if (entry == nullptr) return;
     const auto bucket = buckets_.find(value_of(entry->process));
     if (bucket == buckets_.end() || !bucket->second.census.on_the_way_out(sent.id)) return;
-    if (sent.for_want)
-        bucket->second.census.keep(sent.id, turn.now);
-    else
-        bucket->second.census.refuse(sent.id);
     restless_.insert(bucket->first);
+    if (sent.for_want) {
+        bucket->second.census.keep(sent.id, turn.now);
+        --stopped_excess_;
+        if (excess_.untold > 0) --excess_.untold;
+        return;
+    }
+    bucket->second.census.refuse(sent.id);
     if (!may_tell(refusals_, turn)) return;
     auto told = incident(Happening::stopped_excess,
                          fmt::format("pid {} could not be ended: error {}", sent.id.pid, sent.error), turn);

@@ -150,8 +150,15 @@ void Watch::end_orphan_in_time(Turn& turn) {
     turn.out.emplace_back(Signal{.id = orphan_, .signal = orphan_signal_});
 }
 
+void Watch::orphan_unheard(Time now) {
+    constexpr Duration between_tries = 100ms;
+    orphan_signal_ = orphan_signal_ == SIGKILL ? SIGTERM : 0;
+    orphan_until_ = now + between_tries;
+}
+
 void Watch::inherit(const Watch& before, Turn& turn) {
     await(before.outstanding(), turn);
+    leaving_ = before.leaving_;
     if (before.orphan_.pid == 0) return;
     orphan_ = before.orphan_;
     orphan_token_ = before.orphan_token_;

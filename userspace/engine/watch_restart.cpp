@@ -110,8 +110,7 @@ void Watch::start(Turn& turn) {
     plan_.emptied = members_ == 0;
     plan_.phase = Plan::Phase::starting;
     const bool one = !spec_.restart.command.empty();
-    run_step(one ? spec_.restart.command : spec_.restart.start, one ? "restart" : "start", turn).after =
-        std::exchange(leaving_, {});
+    run_step(one ? spec_.restart.command : spec_.restart.start, one ? "restart" : "start", turn).after = leaving_;
 }
 
 void Watch::command_started(const CommandStarted& started, Turn& turn) {
@@ -248,6 +247,9 @@ std::optional<Time> Watch::plan_deadline() const {
         if (outstanding_.id != 0) return outstanding_.until;
         return orphan_.pid != 0 ? std::optional(orphan_until_) : std::nullopt;
     case Plan::Phase::settling: return plan_.deadline;
+    case Plan::Phase::ending:
+        if (!plan_.unheard.empty()) return plan_.said_again_at;
+        [[fallthrough]];
     default: return orphan_.pid != 0 ? orphan_until_ : plan_.deadline;
     }
 }

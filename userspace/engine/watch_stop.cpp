@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@ namespace nezuban {
 namespace {
 
 constexpr Duration least_patience = 1s;
+constexpr Duration between_tries = 100ms;
 
 } // namespace
 
@@ -31,7 +33,7 @@ void Watch::stop_members(Turn& turn) {
 
 void Watch::end_victims(Turn& turn) {
     begin_ending(turn);
-    signal_victims(spec_.restart.signal, turn);
+    signal_all(plan_.victims, spec_.restart.signal, turn);
 }
 
 void Watch::begin_ending(Turn& turn) {
@@ -76,7 +78,12 @@ bool Watch::end_members(Turn& turn) {
             plan_.phase = Plan::Phase::holding;
             return true;
         }
-        signal_victims(plan_.killed ? SIGKILL : spec_.restart.signal, turn);
+        signal_all(plan_.victims, plan_.killed ? SIGKILL : spec_.restart.signal, turn);
+    }
+    if (!plan_.unheard.empty()) {
+        if (turn.now >= plan_.said_again_at)
+            signal_all(std::exchange(plan_.unheard, {}), plan_.killed ? SIGKILL : spec_.restart.signal, turn);
+        return false;
     }
     if (turn.now < plan_.deadline) return false;
     const bool deaf = victims_are_deaf(turn);
@@ -99,13 +106,20 @@ bool Watch::end_members(Turn& turn) {
         return false;
     }
     plan_.deadline = turn.now + spec_.restart.kill_after;
-    signal_victims(SIGKILL, turn);
+    signal_all(plan_.victims, SIGKILL, turn);
     return false;
 }
 
-void Watch::signal_victims(int signal, Turn& turn) {
+// Its time begins when it has heard.
+void Watch::say_again(const Identity& id, Turn& turn) {
+    plan_.unheard.insert(id);
+    plan_.said_again_at = turn.now + between_tries;
+    plan_.deadline = plan_.said_again_at + spec_.restart.kill_after;
+}
+
+void Watch::signal_all(const std::set<Identity>& ids, int signal, Turn& turn) {
     plan_.killed = plan_.killed || signal == SIGKILL;
-    for (const auto& id : plan_.victims) {
+    for (const auto& id : ids) {
         if (!may_be_signalled(id, turn)) continue;
         turn.out.emplace_back(Signal{.id = id, .signal = signal});
         // Who is stopped hears nothing but SIGKILL, and is given the time to hear this.

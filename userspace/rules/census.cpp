@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint32_t handful = 8; // the commands of a pipeline
 constexpr Duration ask_again = std::chrono::seconds(1);
+constexpr Duration ask_soon = std::chrono::milliseconds(100);
 
 } // namespace
 
@@ -100,8 +101,10 @@ void Census::refuse(const Identity& id) {
     if (auto* member = stay(id)) member->refused = true;
 }
 
-void Census::keep(const Identity& id, Time now) {
-    if (stay(id) != nullptr && !ask_all_at_) ask_all_at_ = now + ask_again;
+bool Census::keep(const Identity& id, Time now) {
+    if (stay(id) == nullptr) return false;
+    if (!ask_all_at_) ask_all_at_ = now + ask_soon;
+    return true;
 }
 
 std::vector<Identity> Census::all() const {

@@ -43,8 +43,9 @@ public:
     }
     [[nodiscard]] bool on_the_way_out(const Identity& id) const;
     void refuse(const Identity& id); // it could not be ended: it counts as staying, and is not tried again
-    // It could not be asked. Nor could anybody else: all that stay are asked again after a second, it among them.
-    void keep(const Identity& id, Time now);
+    // It could not be asked. Nor could anybody else: all that stay are asked again a moment later, it among them.
+    // False: it was not on the way out.
+    bool keep(const Identity& id, Time now);
 
     [[nodiscard]] std::vector<Identity> all() const;
     template <typename Each> void for_each(Each each) const {

@@ -176,6 +176,10 @@ void Machine::signal(const Signal& wanted) {
     } else if (found->second.stubborn) {
         answer.error = 1;
         doomed_.erase(wanted.id);
+    } else if (!calm_ && chance(10)) { // no descriptor left
+        answer.error = 24;
+        answer.for_want = true;
+        doomed_.erase(wanted.id);
     } else if (wanted.signal == 9 || calm_ || chance(60)) {
         end(found->second, {.signal = wanted.signal, .known = true});
     }

@@ -69,6 +69,37 @@ TEST_CASE("who does not go gets KILL after a while") {
     CHECK(story.starts().size() == 1);
 }
 
+TEST_CASE(
+    "a signal that could not be sent for want of a descriptor is sent again, and the time to obey begins with that") {
+    constexpr int no_descriptor_left = 24;
+    TooMany story(pair());
+    const auto lack = [&](int signal) {
+        story.tell(
+            SignalSent{.id = story.scanners[0], .signal = signal, .error = no_descriptor_left, .for_want = true});
+    };
+    story.exit(story.scanners[1]);
+    story.exit(story.scanners[2]);
+    for (int tries = 1; tries < 200; ++tries) {
+        lack(15);
+        story.wait(100ms);
+    }
+    CHECK(story.signalled(15).size() == 3 + 199);
+    story.wait(10s - 1ns);
+    CHECK(story.signalled(9).empty());
+    story.wait(1ns);
+    CHECK(story.signalled(9) == Pids{100});
+
+    // SIGKILL is not said to have been in vain before it was sent.
+    for (int tries = 1; tries < 200; ++tries) {
+        lack(9);
+        story.wait(100ms);
+    }
+    CHECK(story.signalled(9).size() == 200);
+    CHECK(story.told(Happening::restart_failed).empty());
+    story.kill(story.scanners[0], 9);
+    CHECK(story.starts().size() == 1);
+}
+
 TEST_CASE("beside one who can't be ended no second copy is started") {
     TooMany story(pair());
     story.exit(story.scanners[0]);

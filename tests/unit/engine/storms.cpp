@@ -162,10 +162,10 @@ TEST_CASE("while the daemon lacks what it needs for a signal nobody older is end
     story.snapshot();
     CHECK(story.signalled(9) == Pids{102});
     story.tell(SignalSent{.id = newest, .signal = 9, .error = no_descriptor_left, .for_want = true});
-    CHECK(story.told(Happening::stopped_excess).back().reason == "pid 102 could not be ended: error 24");
+    CHECK(story.engine.view(story.now, Detail::everything).rules.at(0).stopped_excess == 0);
 
     SUBCASE("it is asked again, and is the one that goes") {
-        story.wait(1s);
+        story.wait(100ms);
         CHECK(story.signalled(9) == Pids{102, 102});
     }
     SUBCASE("unless nobody has to go any more") {
