@@ -132,7 +132,7 @@ TEST_CASE("a scribe that is killed is replaced, and the history goes on without 
     events.await("", "daemon_start");
 
     for (int time = 0; time < 2; ++time) {
-        ::kill(helper_of(daemon, "nezuban-scribe"), SIGKILL);
+        ::kill(await_helper(daemon, "nezuban-scribe"), SIGKILL);
         CHECK(daemon.ask({"pause", name}).exit_code == 0);
         CHECK(daemon.ask({"resume", name}).exit_code == 0);
         events.await(name, "paused");
@@ -154,7 +154,7 @@ TEST_CASE("a spawner that is killed is replaced by the next restart") {
     daemon.start();
     Events events(daemon);
 
-    ::kill(helper_of(daemon, "nezuban-spawner"), SIGKILL);
+    ::kill(await_helper(daemon, "nezuban-spawner"), SIGKILL);
     service.signal(SIGKILL);
 
     events.await(name, "recovered");

@@ -232,7 +232,7 @@ TEST_CASE("the scribe can do nothing to the machine but write files, and no prog
     NEEDS_DAEMON();
     Daemon daemon(rule(fresh_name(), "count.min = 0"));
     daemon.start();
-    const auto scribe = helper_of(daemon, "nezuban-scribe");
+    const auto scribe = await_helper(daemon, "nezuban-scribe");
     constexpr const char* dac_override = "0000000000000002";
     for (const auto* set : {"CapEff", "CapPrm"})
         CHECK(status_line(scribe, set) == dac_override);
@@ -241,5 +241,6 @@ TEST_CASE("the scribe can do nothing to the machine but write files, and no prog
     CHECK(status_line(scribe, "NoNewPrivs") == "1");
     CHECK(status_line(scribe, "Umask") == "0027");
     // Commands have what the daemon has: they restart services.
-    CHECK(status_line(helper_of(daemon, "nezuban-spawner"), "CapEff") == status_line(daemon.child().pid(), "CapEff"));
+    CHECK(status_line(await_helper(daemon, "nezuban-spawner"), "CapEff")
+          == status_line(daemon.child().pid(), "CapEff"));
 }

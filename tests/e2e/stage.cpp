@@ -106,6 +106,16 @@ pid_t helper_of(Daemon& daemon, const std::string& name) {
     throw std::runtime_error("the daemon has no " + name);
 }
 
+pid_t await_helper(Daemon& daemon, const std::string& name) {
+    for (const auto deadline = after();;) {
+        try {
+            return helper_of(daemon, name);
+        } catch (const std::runtime_error&) {
+            if (Clock::now() > deadline) throw;
+        }
+    }
+}
+
 void await_scribe(const Daemon& daemon) {
     const Fd lock(::open(daemon.dir().file("state/lock").c_str(), O_RDWR | O_CLOEXEC));
     if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX) != 0) fail_with_errno("waiting for the scribe");

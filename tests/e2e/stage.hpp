@@ -74,6 +74,8 @@ void await_log(const Daemon& daemon, const std::string& text);
 
 // The helper of that name (nezuban-scribe, nezuban-spawner) of a running daemon.
 pid_t helper_of(Daemon& daemon, const std::string& name);
+// The same of one that may just be on its way: it has its name a moment after its birth.
+pid_t await_helper(Daemon& daemon, const std::string& name);
 
 // Returns when the scribe of a daemon that has ended has written everything.
 void await_scribe(const Daemon& daemon);

@@ -14,17 +14,6 @@ namespace {
 
 constexpr std::size_t rounds = 4;
 
-// It has its name a moment after its birth.
-pid_t await_helper(Daemon& daemon, const std::string& name) {
-    for (const auto deadline = after();;) {
-        try {
-            return helper_of(daemon, name);
-        } catch (const std::runtime_error&) {
-            if (Clock::now() > deadline) throw;
-        }
-    }
-}
-
 // The daemon and those of its helpers that are there.
 void move_in(const Cgroup& group, Daemon& daemon) {
     group.add(daemon.child().pid());

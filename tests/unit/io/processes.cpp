@@ -191,7 +191,8 @@ TEST_CASE("a program that was replaced keeps its path, and arguments end at 4,09
     auto program = scratch / "sleeper";
     std::filesystem::copy_file("/bin/sleep", program);
     auto spawned = here.wait_for({.argv = {program, "1000", "0" + std::string(6000, '0')}});
-    while (read_exe(spawned.pid) != program)
+    // In the middle of its exec it has a path already, and no arguments yet.
+    while (read_exe(spawned.pid) != program || read_args(spawned.pid).value_or("").empty())
         ::poll(nullptr, 0, 1);
     std::filesystem::remove(program);
     CHECK(read_exe(spawned.pid) == program);
