@@ -65,9 +65,9 @@ Result<bool> Observer::work(const Ends& ends) {
         cost_ = spent_;
         end_list(true, ends);
     } else if (phase_ == Phase::reading || (phase_ == Phase::idle && may_begin)) {
-        const auto began = monotonic_now();
+        const auto before = own_cpu_time();
         auto read = read_list(ends);
-        spent_ += monotonic_now() - began;
+        spent_ += own_cpu_time() - before;
         if (!read) return std::unexpected(read.error());
     }
     return backlog_ || comparing();

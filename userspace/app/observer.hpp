@@ -43,7 +43,7 @@ public:
     [[nodiscard]] bool backlog() const {
         return backlog_;
     }
-    // From begin to end of the last whole pass, without what others did in between.
+    // Processor time of the last whole pass.
     [[nodiscard]] Duration last_cost() const {
         return cost_;
     }

@@ -70,10 +70,10 @@ void WaitObserver::begin(ScanWish wish, std::optional<std::pair<Time, Time>> pau
 
 bool WaitObserver::work() {
     if (phase_ != Phase::threads && phase_ != Phase::sockets) return false;
-    const auto began = monotonic_now();
+    const auto before = own_cpu_time();
     auto& cost = phase_ == Phase::threads ? thread_cost_ : socket_cost_;
     const bool more = phase_ == Phase::threads ? work_threads() : work_sockets();
-    cost += monotonic_now() - began;
+    cost += own_cpu_time() - before;
     if (!more) complete();
     return more;
 }
@@ -122,7 +122,7 @@ void WaitObserver::log_once(std::string& last, const std::string& line) const {
 }
 
 void WaitObserver::complete() {
-    const auto began = monotonic_now();
+    const auto before = own_cpu_time();
     phase_ = Phase::completing;
     if (stalls_ && wish_.silent) {
         if (auto silences = stalls_->silences()) scan_.silences = std::move(*silences);
@@ -132,7 +132,7 @@ void WaitObserver::complete() {
         if (wait.state == ThreadState::stopped) wait.stopped_by = ends_.stopper_of(wait.process);
     }
     take_counts();
-    thread_cost_ += monotonic_now() - began;
+    thread_cost_ += own_cpu_time() - before;
     examiner_.complete(std::exchange(scan_, {}), wish_.beat_files);
 }
 

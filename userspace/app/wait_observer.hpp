@@ -64,7 +64,8 @@ public:
     void advance(Time now) {
         examiner_.advance(now);
     }
-    // Kernel and own time of the last whole scan: of its threads, and of its sockets if it had any.
+    // Processor time, the kernel's and ours, of the last whole scan: of its threads, and of its sockets if it had any.
+    // By the wall, one held up for 0.1 s by others of our priority would put off the next by 16.
     [[nodiscard]] Duration thread_cost() const {
         return thread_cost_;
     }

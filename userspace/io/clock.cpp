@@ -18,6 +18,10 @@ Time monotonic_now() {
     return Time(read(CLOCK_MONOTONIC));
 }
 
+Duration own_cpu_time() {
+    return read(CLOCK_THREAD_CPUTIME_ID);
+}
+
 Duration since_boot() {
     return read(CLOCK_BOOTTIME);
 }
