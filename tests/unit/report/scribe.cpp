@@ -1,13 +1,12 @@
 #include "report/scribe.hpp"
 
-#include "io/alterable.hpp"
 #include "io/boot_id.hpp"
 #include "io/clock.hpp"
-#include "io/files.hpp"
 #include "io/unix_socket.hpp"
 #include "report/history.hpp"
 #include "report/state_dir.hpp"
 #include "support/skip.hpp"
+#include "support/small_disk.hpp"
 #include "support/temp_dir.hpp"
 
 #include <csignal>
@@ -18,8 +17,6 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -196,12 +193,9 @@ TEST_CASE("a scribe that dies is noticed, and its successor gets what was not co
 
 TEST_CASE(
     "a scribe that is killed takes no memory with it: neither one it has not read nor one that it could not write") {
-    if (::geteuid() != 0) SKIP("mounting a small file system needs root");
     Here here("/disk");
-    std::filesystem::create_directory(here.state_dir);
-    if (::mount("nezuban-test", here.state_dir.c_str(), "tmpfs", 0, "size=1m") != 0) {
-        SKIP("a tmpfs can't be mounted here");
-    }
+    const SmallDisk disk(here.state_dir, "1m");
+    if (!disk.mounted()) SKIP("can't mount a tmpfs");
     // given: memories that were written, others that found the disk full, and more that were not even read
     here.start();
     const auto remember = [&](std::uint32_t from, std::uint32_t to, std::uint32_t streak) {
@@ -212,8 +206,7 @@ TEST_CASE(
     };
     remember(0, 100, 1);
     here.until_written();
-    std::ofstream filler(here.state_dir + "/filler", std::ios::binary);
-    filler << std::string(2UL << 20U, 'x') << std::flush;
+    disk.fill();
     remember(50, 200, 2);
     here.until([&] { return here.scribe.health().waiting == 0 && !here.scribe.health().error.empty(); });
     ::kill(here.pid, SIGSTOP);
@@ -224,8 +217,7 @@ TEST_CASE(
     ::kill(here.pid, SIGKILL);
     here.until([&] { return here.deaths == 1; });
     here.wait_for_end();
-    filler.close();
-    std::filesystem::remove(here.state_dir + "/filler");
+    disk.make_room();
     here.start();
     here.until_written();
 
@@ -240,7 +232,6 @@ TEST_CASE(
         REQUIRE(memory.plan);
         CHECK(memory.plan->token == std::to_string(number));
     }
-    ::umount2(here.state_dir.c_str(), MNT_DETACH);
 }
 
 TEST_CASE(
@@ -322,13 +313,10 @@ TEST_CASE("a history that is taken away is said, a fresh one is begun, and it ho
 }
 
 TEST_CASE("while the disk is full the log goes on, and what was kept is written when there is room") {
-    if (::geteuid() != 0) SKIP("mounting a small file system needs root");
     Here here("/disk");
-    std::filesystem::create_directory(here.state_dir);
-    if (::mount("nezuban-test", here.state_dir.c_str(), "tmpfs", 0, "size=256k") != 0) {
-        SKIP("a tmpfs can't be mounted here");
-    }
-    std::ofstream(here.state_dir + "/filler", std::ios::binary) << std::string(512 * 1024, 'x');
+    const SmallDisk disk(here.state_dir, "256k");
+    if (!disk.mounted()) SKIP("can't mount a tmpfs");
+    disk.fill();
     here.start();
     here.scribe.incident(incident("kept"));
     here.scribe.remember({.rule = "scanner", .streak = 3});
@@ -337,22 +325,17 @@ TEST_CASE("while the disk is full the log goes on, and what was kept is written 
     here.until([&] { return here.scratch.read("log").find("still here") != std::string::npos; });
     CHECK(here.scratch.read("log").find("monitoring goes on") != std::string::npos);
     here.until([&] { return here.scribe.health().waiting == 1; });
-    std::filesystem::remove(here.state_dir + "/filler");
+    disk.make_room();
     here.until([&] { return here.scribe.health().error.empty(); });
     CHECK(here.entries().size() == 1);
     CHECK(here.scribe.health().dropped == 0);
-    ::umount2(here.state_dir.c_str(), MNT_DETACH);
 }
 
 TEST_CASE(
     "a scribe that is killed while the disk is full takes no incident with it, and none is told twice in the log") {
-    if (::geteuid() != 0) SKIP("mounting a small file system needs root");
     Here here("/disk");
-    std::filesystem::create_directory(here.state_dir);
-    if (::mount("nezuban-test", here.state_dir.c_str(), "tmpfs", 0, "size=1m") != 0) {
-        SKIP("a tmpfs can't be mounted here");
-    }
-    const std::string filler = here.state_dir + "/filler";
+    const SmallDisk disk(here.state_dir, "1m");
+    if (!disk.mounted()) SKIP("can't mount a tmpfs");
     const auto scribe_killed = [&] {
         ::kill(here.pid, SIGKILL);
         here.until([&, before = here.deaths] { return here.deaths > before; });
@@ -362,7 +345,7 @@ TEST_CASE(
     here.start();
     here.scribe.incident(incident("written"));
     here.until_written();
-    std::ofstream(filler, std::ios::binary) << std::string(2UL << 20U, 'x');
+    disk.fill();
     for (const auto* reason : {"first", "second"})
         here.scribe.incident(incident(reason));
     here.until([&] { return here.scribe.health().waiting == 2 && !here.scribe.health().error.empty(); });
@@ -375,7 +358,7 @@ TEST_CASE(
     here.until([&] { return here.scratch.read("log").find("third") != std::string::npos; });
     here.until([&] { return !here.scribe.health().error.empty(); });
     scribe_killed();
-    std::filesystem::remove(filler);
+    disk.make_room();
     here.start();
     here.until_written();
 
@@ -391,89 +374,6 @@ TEST_CASE(
         CHECK(log.find(line) != std::string::npos);
         CHECK(log.find(line) == log.rfind(line));
     }
-    ::umount2(here.state_dir.c_str(), MNT_DETACH);
-}
-
-TEST_CASE("the state directory is one daemon's, until its scribe has written the last word") {
-    TempDir scratch;
-    auto path = scratch / "state";
-    auto first = open_state_dir(path, 0s).value();
-    CHECK(first.history_path() == path + "/history.db");
-    CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::others_all)
-          == std::filesystem::perms::none);
-    auto second = open_state_dir(path, 0s);
-    REQUIRE_FALSE(second);
-    CHECK(second.error().number == EWOULDBLOCK);
-    CHECK(second.error().text.find("process " + std::to_string(::getpid())) != std::string::npos);
-
-    auto in_scribe = first.lock.duplicate();
-    first.lock.reset();
-    CHECK_FALSE(open_state_dir(path, 0s));
-    in_scribe.reset();
-    CHECK(open_state_dir(path, 0s));
-    CHECK_FALSE(open_state_dir("/proc/nowhere", 0s));
-}
-
-TEST_CASE("root takes no state directory into which somebody else could put, or has put, something") {
-    if (::geteuid() != 0) SKIP("only root has something to lose");
-    if (insiders().everybody) SKIP("everybody may replace the program here: nobody is a stranger");
-    const TempDir dir;
-    const auto path = dir.file("state");
-    const auto refusal = [&] {
-        const auto opened = open_state_dir(path, 0ms);
-        return opened ? std::string("none") : opened.error().text;
-    };
-    REQUIRE(::mkdir(path.c_str(), 0700) == 0);
-    REQUIRE(::chmod(path.c_str(), 0777) == 0);
-    CHECK(refusal()
-          == "claiming the state directory: " + path + " could be altered by others: " + path
-                 + " may be written by everybody (mode 0777) (hint: chmod go-w " + path + ")");
-    REQUIRE(::chmod(path.c_str(), 01777) == 0);
-    CHECK(refusal() == "none");
-    REQUIRE(::chown((path + "/lock").c_str(), 54321, 0) == 0);
-    CHECK(refusal().find("/lock belongs to uid 54321") != std::string::npos);
-    REQUIRE(::unlink((path + "/lock").c_str()) == 0);
-    REQUIRE(::symlink("/etc/passwd", (path + "/lock").c_str()) == 0);
-    CHECK(refusal() == "claiming the state directory: " + path + "/lock is a link");
-    REQUIRE(::unlink((path + "/lock").c_str()) == 0);
-    REQUIRE(::chmod(path.c_str(), 0755) == 0);
-    CHECK(refusal() == "none");
-    REQUIRE(::chown(path.c_str(), 54321, 0) == 0);
-    CHECK(refusal().find(path + " belongs to uid 54321") != std::string::npos);
-}
-
-TEST_CASE("the scribe of a daemon that is dead is waited for, and named as what it is") {
-    const TempDir scratch;
-    const auto path = scratch / "state";
-    int ends[2]; // NOLINT(modernize-avoid-c-arrays)
-    REQUIRE(::pipe(ends) == 0);
-    // given: a daemon that took the directory, has left its lock to a scribe, and is dead
-    const auto daemon = ::fork();
-    if (daemon == 0) {
-        const auto taken = open_state_dir(path, 0s);
-        const auto scribe = taken ? ::fork() : -1;
-        if (scribe == 0) {
-            ::close(ends[0]);
-            for (;;)
-                ::pause();
-        }
-        (void)!::write(ends[1], &scribe, sizeof scribe);
-        ::_exit(0);
-    }
-    pid_t scribe = -1;
-    REQUIRE(::read(ends[0], &scribe, sizeof scribe) == sizeof scribe);
-    ::close(ends[0]);
-    ::close(ends[1]);
-    ::waitpid(daemon, nullptr, 0);
-    REQUIRE(scribe > 0);
-
-    const auto refused = open_state_dir(path, 0s, 0s);
-    REQUIRE_FALSE(refused);
-    CHECK(refused.error().number == EWOULDBLOCK);
-    CHECK(refused.error().text.find("scribe of the daemon that was process " + std::to_string(daemon))
-          != std::string::npos);
-    ::kill(scribe, SIGKILL);
-    CHECK(open_state_dir(path, 0s, 1min));
 }
 
 TEST_CASE("a scribe without a place to write is told by its exit code") {
