@@ -170,7 +170,7 @@ TEST_CASE("the daemon has no descriptor left: it tells, serves nobody for a whil
         REQUIRE(::kill(pid, SIGKILL) == 0);
         REQUIRE(wait_readable(fallen.get(), after()));
         Child newest({program("nzidle"), "--name", crowd}, {.ends_with_input = true}); // may never say that it is ready
-        dice.let_pass(dice.roll(2) == 0 ? 200ms : 2s); // tries again at once, and as one that has given it up
+        dice.let_pass(dice.roll(2) == 0 ? 200ms : 2s);
         limit(enough);
         CHECK(newest.wait().signal == SIGKILL);
         CHECK_FALSE(wait_readable(oldest.pidfd(), Clock::now()));

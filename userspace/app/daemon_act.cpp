@@ -104,11 +104,10 @@ void Daemon::send_signals() {
     bool holding = false;
     while (held.size() < signals_a_turn && !signals_.empty()) {
         auto target = SignalTarget::hold(signals_.front().id);
-        const int error = target ? 0 : target.error();
-        // Those before it let go of theirs first.
-        if (is_for_want(error) && holding) break;
-        if (is_for_want(error)) tell_want(error);
-        holding = holding || error == 0;
+        const bool wanting = !target && is_for_want(target.error());
+        if (wanting && holding) break; // those before it let go of theirs first
+        if (wanting) tell_want(target.error());
+        holding = holding || target;
         held.emplace_back(signals_.front(), std::move(target));
         signals_.pop_front();
     }

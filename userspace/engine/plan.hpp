@@ -12,6 +12,9 @@
 
 namespace nezuban {
 
+// Before a signal is asked for again that we could not send.
+inline constexpr Duration between_tries = std::chrono::milliseconds(100);
+
 // From its reason to its end.
 struct Plan {
     enum class Phase { none, waiting, clearing, stopping, ending, holding, starting, settling };
@@ -34,7 +37,7 @@ struct Plan {
     Time began{};                  // the first attempt of this row
     std::set<Identity> victims;    // to be gone before the start
     std::set<Identity> unheard;    // of them: the last signal could not be sent, for want of something of ours
-    Time said_again_at{};          // to those
+    Time say_again_at{};           // to those
     bool killed = false;           // they have had their SIGKILL
     Time settling_from{};
     Time ready_until{};             // ready.* has to be answered well

@@ -269,7 +269,7 @@ private:
     void stop_members(Turn& turn);
     bool end_members(Turn& turn);
     void signal_all(const std::set<Identity>& ids, int signal, Turn& turn);
-    void say_again(const Identity& id, Turn& turn); // to a victim
+    void unheard_by(const Identity& id, Turn& turn); // a victim
     void end_victims(Turn& turn);
     void begin_ending(Turn& turn);
     [[nodiscard]] bool victims_are_deaf(const Turn& turn) const; // kernel threads, all of them
@@ -336,9 +336,10 @@ private:
     std::uint32_t stage_ = 0; // as others know it
     bool in_turn_ = false;
     bool fallen_ = false; // and its group knows since when
-    std::vector<Identity>
-        leaving_;    // the last that ended, since it was last mended: a start waits until they are gone for good
-    Loss last_loss_; // since the rule was last mended: the cause when there are too few
+    // Since the rule was last mended: who ended last, to be gone for good before a start, and the cause when there are
+    // too few.
+    std::vector<Identity> leaving_;
+    Loss last_loss_;
 
     // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is
     // told as a sum.

@@ -225,7 +225,7 @@ void Watch::signal_sent(const SignalSent& sent, Turn& turn) {
     constexpr int no_such_process = 3;
     if (sent.error == 0 || sent.error == no_such_process) return; // gone already: its exit is on the way
     if (sent.for_want && plan_.phase == Plan::Phase::ending && plan_.victims.contains(sent.id))
-        say_again(sent.id, turn);
+        unheard_by(sent.id, turn);
     const auto* entry = turn.desk.table.find(sent.id);
     if (entry == nullptr) return;
     const auto bucket = buckets_.find(value_of(entry->process));

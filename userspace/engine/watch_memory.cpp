@@ -151,7 +151,6 @@ void Watch::end_orphan_in_time(Turn& turn) {
 }
 
 void Watch::orphan_unheard(Time now) {
-    constexpr Duration between_tries = 100ms;
     orphan_signal_ = orphan_signal_ == SIGKILL ? SIGTERM : 0;
     orphan_until_ = now + between_tries;
 }

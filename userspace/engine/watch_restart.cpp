@@ -248,7 +248,7 @@ std::optional<Time> Watch::plan_deadline() const {
         return orphan_.pid != 0 ? std::optional(orphan_until_) : std::nullopt;
     case Plan::Phase::settling: return plan_.deadline;
     case Plan::Phase::ending:
-        if (!plan_.unheard.empty()) return plan_.said_again_at;
+        if (!plan_.unheard.empty()) return plan_.say_again_at;
         [[fallthrough]];
     default: return orphan_.pid != 0 ? orphan_until_ : plan_.deadline;
     }

@@ -12,7 +12,6 @@ namespace nezuban {
 namespace {
 
 constexpr Duration least_patience = 1s;
-constexpr Duration between_tries = 100ms;
 
 } // namespace
 
@@ -71,6 +70,7 @@ std::set<Identity> Watch::to_end(const Turn& turn) const {
 }
 
 bool Watch::end_members(Turn& turn) {
+    const int signal = plan_.killed ? SIGKILL : spec_.restart.signal;
     if (plan_.victims.empty()) {
         // Whoever joined them meanwhile has to go as well, within the same time.
         plan_.victims = to_end(turn);
@@ -78,11 +78,10 @@ bool Watch::end_members(Turn& turn) {
             plan_.phase = Plan::Phase::holding;
             return true;
         }
-        signal_all(plan_.victims, plan_.killed ? SIGKILL : spec_.restart.signal, turn);
+        signal_all(plan_.victims, signal, turn);
     }
     if (!plan_.unheard.empty()) {
-        if (turn.now >= plan_.said_again_at)
-            signal_all(std::exchange(plan_.unheard, {}), plan_.killed ? SIGKILL : spec_.restart.signal, turn);
+        if (turn.now >= plan_.say_again_at) signal_all(std::exchange(plan_.unheard, {}), signal, turn);
         return false;
     }
     if (turn.now < plan_.deadline) return false;
@@ -111,10 +110,10 @@ bool Watch::end_members(Turn& turn) {
 }
 
 // Its time begins when it has heard.
-void Watch::say_again(const Identity& id, Turn& turn) {
+void Watch::unheard_by(const Identity& id, Turn& turn) {
     plan_.unheard.insert(id);
-    plan_.said_again_at = turn.now + between_tries;
-    plan_.deadline = plan_.said_again_at + spec_.restart.kill_after;
+    plan_.say_again_at = turn.now + between_tries;
+    plan_.deadline = plan_.say_again_at + spec_.restart.kill_after;
 }
 
 void Watch::signal_all(const std::set<Identity>& ids, int signal, Turn& turn) {

@@ -31,17 +31,16 @@ void Ledger::add(wire::Note note) {
         memories_[note.rule] = std::move(memory);
     }
     if (note.kind != wire::Note::Kind::incident) return;
-    entries_.push_back({.time = note.time,
-                        .rule = std::move(note.rule),
-                        .event = std::move(note.event),
-                        .json = std::move(note.json)});
-    numbers_.push_back(note.number);
-    bytes_ += size_of(entries_.back());
+    waiting_.push_back({.number = note.number,
+                        .entry = {.time = note.time,
+                                  .rule = std::move(note.rule),
+                                  .event = std::move(note.event),
+                                  .json = std::move(note.json)}});
+    bytes_ += size_of(waiting_.back().entry);
     // A batch may be larger than what is kept, as long as it can be written.
-    while (!error_.empty() && (entries_.size() > entry_limit || bytes_ > byte_limit)) {
-        bytes_ -= size_of(entries_.front());
-        entries_.pop_front();
-        numbers_.pop_front();
+    while (!error_.empty() && (waiting_.size() > entry_limit || bytes_ > byte_limit)) {
+        bytes_ -= size_of(waiting_.front().entry);
+        waiting_.pop_front();
         ++dropped_;
         ++dropped_untold_;
     }
@@ -76,7 +75,10 @@ Result<void> Ledger::try_to_write() {
     if (!history_) {
         if (auto opened = open(); !opened) return opened;
     }
-    std::vector<HistoryEntry> entries(entries_.begin(), entries_.end());
+    std::vector<HistoryEntry> entries;
+    entries.reserve(waiting_.size());
+    for (const auto& each : waiting_)
+        entries.push_back(each.entry);
     std::vector<StoredMemory> memories;
     memories.reserve(memories_.size());
     for (const auto& [rule, each] : memories_)
@@ -109,8 +111,7 @@ void Ledger::succeeded() {
         tell_(Severity::warning, fmt::format("history: it is written again, {} incidents were dropped meanwhile",
                                              std::exchange(dropped_untold_, 0)));
     }
-    entries_.clear();
-    numbers_.clear();
+    waiting_.clear();
     bytes_ = 0;
     for (auto& [rule, each] : memories_) {
         if (each.json.empty()) {
@@ -133,7 +134,7 @@ bool Ledger::finish() {
         return true;
     }
     tell_(Severity::error, fmt::format("history: {}; {} incidents and the state of {} rules are lost",
-                                       written.error().text, entries_.size(), memories_.size()));
+                                       written.error().text, waiting_.size(), memories_.size()));
     return false;
 }
 
@@ -142,8 +143,10 @@ std::optional<Time> Ledger::next_try() const {
 }
 
 wire::Health Ledger::health() const {
-    return {
-        .done = last_, .kept = numbers_.empty() ? last_ : numbers_.front() - 1, .dropped = dropped_, .error = error_};
+    return {.done = last_,
+            .kept = waiting_.empty() ? last_ : waiting_.front().number - 1,
+            .dropped = dropped_,
+            .error = error_};
 }
 
 } // namespace nezuban

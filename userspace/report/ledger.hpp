@@ -38,22 +38,26 @@ public:
     [[nodiscard]] wire::Health health() const;
 
 private:
+    struct Waiting {
+        std::uint64_t number = 0; // of its note
+        HistoryEntry entry;
+    };
+
     Result<void> try_to_write();
     Result<void> open();
     void failed(const Error& error, Time now);
     void succeeded();
     [[nodiscard]] bool idle() const {
-        return entries_.empty() && memories_.empty();
+        return waiting_.empty() && memories_.empty();
     }
 
     std::string path_;
     std::uint64_t size_limit_;
     Tell tell_;
     std::optional<History> history_;
-    std::deque<HistoryEntry> entries_;
-    std::deque<std::uint64_t> numbers_; // of the entries
-    std::uint64_t last_ = 0;
-    std::size_t bytes_ = 0;                        // in entries_
+    std::deque<Waiting> waiting_;
+    std::uint64_t last_ = 0;                       // number that came
+    std::size_t bytes_ = 0;                        // in waiting_
     std::map<std::string, StoredMemory> memories_; // by rule: the last one
     std::map<std::string, StoredMemory> known_;    // what the file holds, in case that it is taken away
     std::string error_;

@@ -118,17 +118,14 @@ TEST_CASE("who can't be held for want of descriptors is not taken for gone, nor 
     // given: an own process, because the limit is everybody's in it
     const auto other = ::fork();
     if (other == 0) {
-        const rlimit enough = [] {
-            rlimit limit{};
-            ::getrlimit(RLIMIT_NOFILE, &limit);
-            return limit;
-        }();
+        rlimit limit{};
+        ::getrlimit(RLIMIT_NOFILE, &limit);
         int failures = 0;
         const int next = ::dup(STDERR_FILENO); // the lowest that is free
         ::close(next);
         for (const int free : {0, 1, 2}) {
-            const rlimit few{.rlim_cur = static_cast<rlim_t>(next + free), .rlim_max = enough.rlim_max};
-            ::setrlimit(RLIMIT_NOFILE, &few);
+            limit.rlim_cur = static_cast<rlim_t>(next + free);
+            ::setrlimit(RLIMIT_NOFILE, &limit);
             const int error = signal_process(sleeper.id, 0);
             if (free < 2 ? !is_for_want(error) : error != 0) failures |= 1 << free;
         }
