@@ -100,6 +100,9 @@ void nezuban::test::excuse(const std::string& reason) {
 }
 
 int main(int argc, char** argv) {
+    // By lines, also into a file: a child between fork and exec would say what its parent hadn't written yet once more
+    // (the thread sanitizer's _exit flushes), and one failure would become those of all that compare outputs.
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
     doctest::Context context(argc, argv);
     context.setOption("no-intro", true);
     const int status = context.run();
