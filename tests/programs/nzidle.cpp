@@ -18,7 +18,6 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 
@@ -40,18 +39,7 @@ void serve(State& state);
 
 void* serve_in_thread(void* state) {
     // The leader must be seen dead before the answer: its thread is a zombie then, and stays one.
-    char path[64];
-    std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", getpid());
-    for (char text[512];;) {
-        const int file = open(path, O_RDONLY | O_CLOEXEC);
-        const ssize_t got = file >= 0 ? read(file, text, sizeof text - 1) : -1;
-        close(file);
-        if (got <= 0) break;
-        text[got] = '\0';
-        const char* end = std::strrchr(text, ')');
-        if (end != nullptr && end[2] == 'Z') break;
-        sched_yield();
-    }
+    nz::await_state(getpid(), 'Z');
     nz::say(R"({"event": "thread-exit", "pid": %d})", getpid());
     serve(*static_cast<State*>(state));
     std::exit(0);

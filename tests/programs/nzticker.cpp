@@ -60,9 +60,21 @@ void sleep_ms(long ms) {
     }
 }
 
-[[noreturn]] void* do_nothing(void* /*unused*/) {
+[[noreturn]] void* do_nothing(void* self) {
+    auto& tid = *static_cast<std::atomic<pid_t>*>(self);
+    tid = gettid();
+    tid.notify_one();
     for (;;)
         pause();
+}
+
+// Asleep when this returns: one that has yet to come to its pause() is a sign of life of its own.
+void start_idle_thread() {
+    std::atomic<pid_t> tid{0};
+    pthread_t thread{};
+    if (pthread_create(&thread, nullptr, do_nothing, &tid) != 0) nz::give_up("pthread_create");
+    tid.wait(0);
+    nz::await_state(tid, 'S');
 }
 
 void pause_for(long ms) {
@@ -134,10 +146,8 @@ int main(int argc, char** argv) {
         if (pthread_create(&thread, nullptr, tick_beside, &each) != 0) nz::give_up("pthread_create");
         sleep_ms(every);
     }
-    for (long each_idle = 0; each_idle < std::min(idle, most_idle); ++each_idle) {
-        pthread_t thread{};
-        if (pthread_create(&thread, nullptr, do_nothing, nullptr) != 0) nz::give_up("pthread_create");
-    }
+    for (long each_idle = 0; each_idle < std::min(idle, most_idle); ++each_idle)
+        start_idle_thread();
     nz::say(R"({"event": "ready", "pid": %d})", getpid());
     serve(each);
     return 0;
