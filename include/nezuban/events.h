@@ -22,6 +22,10 @@
 /* Path bytes of one exec, as components from the leaf to the root; longer is flagged and read from /proc. */
 #define NZ_PATH 1024
 
+/* So many changes of name and cgroup of one process are told in so long; more are left to a comparison. */
+#define NZ_CHANGES_TOLD 16
+#define NZ_CHANGES_NS 100000000ULL
+
 enum nz_kind {
 	NZ_FORK = 0,   /* struct nz_fork: a new process (threads are not told) */
 	NZ_EXEC = 1,   /* struct nz_exec: it runs another program now */
@@ -111,6 +115,7 @@ struct nz_change {
 struct nz_counters {
 	__u64 sent[NZ_KINDS];
 	__u64 lost[NZ_KINDS];
+	__u64 held; /* changes that were left to the next comparison: more than NZ_CHANGES_TOLD */
 };
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <thread>
+#include <vector>
 
 using namespace nezuban::test;
 
@@ -70,6 +72,38 @@ TEST_CASE("a storm is held down to its limit while another service is restarted"
     const auto pid = daemon.child().pid();
     CHECK(resident_kib(pid) < (is_sanitized(pid) ? most_memory_sanitized_kib : most_memory_kib));
     CHECK(status_of(daemon)["daemon"]["events_lost"] == 0);
+}
+
+TEST_CASE("whoever renames himself as fast as he can keeps nobody's restart waiting, and is known by his last name") {
+    NEEDS_DAEMON();
+    // Given one of them for each processor
+    const auto last_name = fresh_name();
+    const auto name = fresh_name();
+    const TempDir dir;
+    const Leash leash(dir.file("leash"));
+    Daemon daemon(rule(last_name, "count.min = 0")
+                  + rule(name, "restart.command = " + command(detached(name, leash)) + "\nrestart.settle = \"0s\""));
+    std::vector<Child> butterflies;
+    for (unsigned i = 0; i < std::thread::hardware_concurrency(); ++i)
+        butterflies.push_back(start_program("nzidle"));
+    auto service = start_program("nzidle", {"--name", name});
+    daemon.start();
+    Events events(daemon);
+    for (auto& each : butterflies)
+        each.ask("flutter " + last_name);
+
+    // when a service falls meanwhile
+    service.signal(SIGKILL);
+
+    // then it is restarted meanwhile,
+    events.await(name, "recovered");
+    // the daemon can tell how it is,
+    CHECK(daemon.ask({"health", name}).exit_code == 0);
+    // and when they rest, their name is known.
+    for (auto& each : butterflies)
+        each.ask("");
+    await_rule(daemon, last_name, [&](const json& rule) { return rule["count"] == butterflies.size(); });
+    CHECK(daemon.stop().exit_code == 0);
 }
 
 TEST_CASE("too many are only reported when nothing else was asked for") {

@@ -1,6 +1,8 @@
 // More happens than the ring can hold.
 #include "live/lab.hpp"
 
+#include <nezuban/events.h>
+
 using namespace nezuban;
 using namespace nezuban::test;
 
@@ -33,6 +35,32 @@ TEST_CASE("with the default ring nothing of a storm is lost") {
 
     storm.close_input();
     lab.pump_until([&] { return lab.pids().empty(); });
+    CHECK(lab.lost_in_ring() == 0);
+}
+
+TEST_CASE("who changes his name as fast as he can sends few records, and his last name is known by a comparison") {
+    NEEDS_BPF();
+    NEEDS_PROGRAMS("who renames himself too often to be told each time");
+    auto butterfly = start_program("nzidle");
+    Lab lab({rule_of("last", {.comm = "nzlive-last"})});
+    const auto pid = static_cast<std::uint32_t>(butterfly.pid());
+
+    // When he does so for some windows of what is told
+    const auto begin = Clock::now();
+    butterfly.ask("flutter nzlive-last");
+    lab.pump_until([&] { return Clock::now() - begin > std::chrono::milliseconds(500); });
+    butterfly.ask("");
+    const auto windows = (Clock::now() - begin) / std::chrono::nanoseconds(NZ_CHANGES_NS) + 1;
+
+    // then each window told so many at most, though there were thousands,
+    lab.pump_until([&] { return lab.counts(butterfly.pid()); });
+    const auto changes = std::ranges::count_if(lab.events(), [&](const Event& event) {
+        const auto* change = std::get_if<Changed>(&event);
+        return change != nullptr && change->process.id.pid == pid;
+    });
+    CHECK(changes >= NZ_CHANGES_TOLD);
+    CHECK(changes <= windows * NZ_CHANGES_TOLD);
+    // and nobody else's record was lost for them.
     CHECK(lab.lost_in_ring() == 0);
 }
 

@@ -9,6 +9,7 @@
 //
 // Commands, one a line; each is answered by one line:
 //   rename X · title X · setuid N · setgid N · ignore SIGNAL · fork [NAME] · zombie · reap PID
+//   flutter NAME (says so, then renames itself as fast as it can, to NAME at last, until the next line; then answers)
 //   thread-exit (the leader ends, another thread goes on; children forked before die with it)
 //   hold MIB PATH (so much memory, and a lock on that file: it takes long to let go of both)
 //   exec PATH ARGS… (the new program answers) · raise SIGNAL · abort · exit N (nobody answers)
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -80,6 +82,18 @@ void retitle(const Title& title, const std::string& text) {
     nz::say(R"({"event": "titled", "title": "%s"})", nz::quoted(text.substr(0, length)).c_str());
 }
 
+void flutter(const std::string& name) {
+    nz::say(R"({"event": "fluttering"})");
+    pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    while (poll(&input, 1, 0) == 0) {
+        for (int i = 0; i < 1000; ++i)
+            nz::rename_to(i % 2 == 0 ? "nz-butterfly" : name.c_str());
+    }
+    std::string line;
+    nz::read_line(line);
+    nz::say(R"({"event": "fluttered", "name": "%s"})", nz::quoted(name).c_str());
+}
+
 void hold(const std::string& words) {
     char* path = nullptr;
     const long size = std::strtol(words.c_str(), &path, 10) * 1024 * 1024;
@@ -117,6 +131,8 @@ void obey(State& state, const std::string& line) {
     if (nz::is_command(line, "rename", rest)) {
         nz::rename_to(rest.c_str());
         nz::say(R"({"event": "renamed", "name": "%s"})", nz::quoted(rest).c_str());
+    } else if (nz::is_command(line, "flutter", rest)) {
+        flutter(rest);
     } else if (nz::is_command(line, "title", rest)) {
         retitle(state.title, rest);
     } else if (nz::is_command(line, "setuid", rest)) {

@@ -36,6 +36,11 @@ std::uint64_t EventSource::take_skipped() {
     return lifecycle == nullptr ? 0 : lifecycle->take_skipped();
 }
 
+bool EventSource::take_held() {
+    auto* lifecycle = std::get_if<Lifecycle>(&source_);
+    return lifecycle != nullptr && lifecycle->take_held();
+}
+
 std::optional<Sender> EventSource::stopper_of(const Identity& process) const {
     const auto* lifecycle = std::get_if<Lifecycle>(&source_);
     return lifecycle == nullptr ? std::nullopt : lifecycle->stopper_of(process);

@@ -29,6 +29,7 @@ public:
     [[nodiscard]] std::optional<EventsLost> take_losses();
     // Likewise of what needs a closer look, for now and then; see Lifecycle.
     [[nodiscard]] std::uint64_t take_skipped();
+    [[nodiscard]] bool take_held();
     // Absent: it was not seen, or goes on already.
     [[nodiscard]] std::optional<Sender> stopper_of(const Identity& process) const;
 

@@ -12,13 +12,14 @@ namespace {
 // storm, this is how many are too many meanwhile.
 constexpr std::size_t batch = 64;
 
-// A comparison waits until the ring was empty once: a fork in its backlog whose exit was lost would be older than the
-// list, and yet look as if it had been born while the list was read. So many batches are more than the ring can hold.
-constexpr std::size_t longest_wait = 1000;
+constexpr std::size_t smallest_record = 64; // bytes of the ring: a change
 
 // What the kernel has skipped is asked of it: 10 µs, so not with each batch. The daemon's loop turns twice a second at
 // the least, whatever happens or doesn't.
 constexpr Duration between_skipped = std::chrono::milliseconds(100);
+
+// Whoever renames himself all the time has everybody compared this often.
+constexpr Duration between_held = std::chrono::seconds(1);
 
 } // namespace
 
@@ -27,7 +28,7 @@ Result<Observer> Observer::attach(const Features& features, std::uint64_t ring_s
     if (!source) return std::unexpected(source.error());
     auto list = TaskList::open(features);
     if (!list) return std::unexpected(list.error());
-    return Observer(std::move(*source), std::move(*list));
+    return Observer(std::move(*source), std::move(*list), 1 + ring_size / smallest_record / batch);
 }
 
 void Observer::compare() {
@@ -51,6 +52,10 @@ void Observer::tell_losses(const Ends& ends) {
         }
     }
     if (lost) ends.event(*lost, now);
+    if (now >= look_for_held_at_) {
+        look_for_held_at_ = now + between_held;
+        if (source_.take_held()) compare();
+    }
 }
 
 Result<bool> Observer::work(const Ends& ends) {
@@ -58,13 +63,11 @@ Result<bool> Observer::work(const Ends& ends) {
     const auto drained =
         source_.drain(batch, [&](Stamped stamped) { tell(std::move(stamped.event), stamped.time, ends); });
     backlog_ = drained == batch;
-    waited_ = wanted_ && backlog_ ? waited_ + 1 : 0;
-    const bool may_begin = wanted_ && (!backlog_ || waited_ > longest_wait);
 
-    if (phase_ == Phase::draining && !backlog_) {
+    if (phase_ == Phase::draining && catch_up_.done(backlog_)) {
         cost_ = spent_;
         end_list(true, ends);
-    } else if (phase_ == Phase::reading || (phase_ == Phase::idle && may_begin)) {
+    } else if (phase_ == Phase::reading || (phase_ == Phase::idle && wanted_ && catch_up_.done(backlog_))) {
         const auto before = own_cpu_time();
         auto read = read_list(ends);
         spent_ += own_cpu_time() - before;
@@ -75,6 +78,7 @@ Result<bool> Observer::work(const Ends& ends) {
 
 void Observer::end_list(bool complete, const Ends& ends) {
     phase_ = Phase::idle;
+    catch_up_.begin();
     source_.list_ended(complete);
     ends.event(SnapshotEnded{.complete = complete}, monotonic_now());
 }
@@ -96,7 +100,10 @@ Result<void> Observer::read_list(const Ends& ends) {
         end_list(false, ends);
         return std::unexpected(more.error());
     }
-    if (!*more) phase_ = Phase::draining;
+    if (!*more) {
+        phase_ = Phase::draining;
+        catch_up_.begin();
+    }
     return {};
 }
 

@@ -1,10 +1,13 @@
 // The kernel as one stream of events: the ring (or what stands for it), the task list, and how the two are merged.
 //
-// A pass over the task list goes: SnapshotBegan, a slice at a time with the ring drained in between, and, once the
-// ring has been found empty after the last slice, SnapshotEnded. So whatever happened up to the end of the list has
-// been told before anything is concluded from it.
+// A pass over the task list goes: SnapshotBegan, a slice at a time with the ring drained in between, and, once what was
+// in the ring after the last slice has been taken, SnapshotEnded. So whatever happened up to the end of the list has
+// been told before anything is concluded from it. Nor does it begin before what was in the ring has been taken: a fork
+// in there whose exit was lost would be older than the list, and yet look as if it had been born while the list was
+// read.
 #pragma once
 
+#include "app/catch_up.hpp"
 #include "app/enrich.hpp"
 #include "app/event_source.hpp"
 #include "app/task_list.hpp"
@@ -60,7 +63,8 @@ public:
 private:
     enum class Phase { idle, reading, draining };
 
-    Observer(EventSource source, TaskList list) : source_(std::move(source)), list_(std::move(list)) {}
+    Observer(EventSource source, TaskList list, std::size_t batches_in_ring)
+        : source_(std::move(source)), list_(std::move(list)), catch_up_(batches_in_ring) {}
     void tell(Event event, Time time, const Ends& ends);
     void tell_losses(const Ends& ends);
     void end_list(bool complete, const Ends& ends);
@@ -72,8 +76,9 @@ private:
     Phase phase_ = Phase::idle;
     bool wanted_ = false;
     bool backlog_ = false;
-    std::size_t waited_ = 0; // batches, for an empty ring
+    CatchUp catch_up_;
     Time look_for_skipped_at_{};
+    Time look_for_held_at_{};
     Duration spent_{};
     Duration cost_{};
 };

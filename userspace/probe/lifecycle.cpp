@@ -62,6 +62,7 @@ struct Lifecycle::State {
     Programs programs;
     Owned<ring_buffer> ring;
     std::array<std::uint64_t, NZ_KINDS> lost_told{};
+    std::uint64_t held_seen = 0;
     std::uint64_t skipped_told = 0;
 
     // Of the drain under way.
@@ -123,6 +124,11 @@ std::uint64_t Lifecycle::take_skipped() {
         if (cost.name != "handle_signal" && !cost.name.starts_with("handle_oom")) skipped += cost.missed;
     }
     return skipped - std::exchange(state_->skipped_told, skipped);
+}
+
+bool Lifecycle::take_held() {
+    const std::uint64_t held = __atomic_load_n(&state_->programs.counters->held, __ATOMIC_RELAXED);
+    return held != std::exchange(state_->held_seen, held);
 }
 
 std::optional<Sender> Lifecycle::stopper_of(const Identity& process) const {

@@ -48,6 +48,9 @@ public:
     // Takes 10 µs.
     [[nodiscard]] std::uint64_t take_skipped();
 
+    // Since the last call, somebody changed his name or cgroup so often that only a comparison knows the last one.
+    [[nodiscard]] bool take_held();
+
     // Who sent the signal that stopped this process. Absent: nobody since this is attached, or it goes on already.
     [[nodiscard]] std::optional<Sender> stopper_of(const Identity& process) const;
 
