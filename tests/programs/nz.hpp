@@ -12,7 +12,6 @@
 
 #include <climits>
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,21 +78,6 @@ inline pid_t fork_waiting(const char* name) {
     (void)!read(ready[0], &byte, 1); // its end: the child has its name
     close(ready[0]);
     return child;
-}
-
-// Until a thread of this process is in that state ('S': asleep, 'Z': ended), or is gone.
-inline void await_state(pid_t thread, char state) {
-    char path[64];
-    std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
-    for (char text[512];; sched_yield()) {
-        const int file = open(path, O_RDONLY | O_CLOEXEC);
-        const ssize_t got = file >= 0 ? read(file, text, sizeof text - 1) : -1;
-        close(file);
-        if (got <= 0) return;
-        text[got] = '\0';
-        const char* end = std::strrchr(text, ')');
-        if (end != nullptr && end[2] == state) return;
-    }
 }
 
 // For text inside a JSON string.

@@ -13,6 +13,7 @@
 //   thread-exit (the leader ends, another thread goes on; children forked before die with it)
 //   hold MIB PATH (so much memory, and a lock on that file: it takes long to let go of both)
 //   exec PATH ARGS… (the new program answers) · raise SIGNAL · abort · exit N (nobody answers)
+#include "await.hpp"
 #include "nz.hpp"
 
 #include <vector>
@@ -41,7 +42,7 @@ void serve(State& state);
 
 void* serve_in_thread(void* state) {
     // The leader must be seen dead before the answer: its thread is a zombie then, and stays one.
-    nz::await_state(getpid(), 'Z');
+    nz::await_state(getpid(), getpid(), 'Z');
     nz::say(R"({"event": "thread-exit", "pid": %d})", getpid());
     serve(*static_cast<State*>(state));
     std::exit(0);

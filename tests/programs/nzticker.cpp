@@ -11,6 +11,7 @@
 //   spin (says so, then burns its processor without any system call until SIGUSR1, then answers)
 //   burn (likewise, with a look at the clock all the time: what takes it off its processor is seen by `longest`)
 // It ends with standard input.
+#include "await.hpp"
 #include "nz.hpp"
 
 #include <algorithm>
@@ -74,7 +75,7 @@ void start_idle_thread() {
     pthread_t thread{};
     if (pthread_create(&thread, nullptr, do_nothing, &tid) != 0) nz::give_up("pthread_create");
     tid.wait(0);
-    nz::await_state(tid, 'S');
+    nz::await_state(getpid(), tid, 'S');
 }
 
 void pause_for(long ms) {

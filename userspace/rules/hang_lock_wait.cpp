@@ -81,6 +81,11 @@ void find_lock_waits(const HangScene& scene, HangFindings& out) {
     for (const auto& [cause, jam] : jams) {
         const auto& wait = jam.longest->last;
         if (!lasted(scene, jam.longest->since, *scene.spec.lock_wait, out.due)) continue;
+        // Who holds a lock is asked for when a scan has shown that somebody does: the next one tells what he is doing.
+        if (jam.root != 0 && scene.memory.thread(jam.root) == nullptr && jam.longest->scans == 1) {
+            earlier(out.due, scene.now);
+            continue;
+        }
         Finding finding{.kind = HangKind::lock_wait,
                         .process = wait.process,
                         .tid = wait.thread.tid,

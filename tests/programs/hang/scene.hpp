@@ -2,6 +2,7 @@
 // meant to get stuck. "ready" must not be said before.
 #pragma once
 
+#include "../await.hpp"
 #include "../nz.hpp"
 
 #include <future>
@@ -60,33 +61,6 @@ template <typename Work> pid_t in_thread(const std::string& name, Work work) {
         work();
     }).detach();
     return tid.get();
-}
-
-inline std::string proc_text(pid_t pid, pid_t tid, const char* file) {
-    char path[64];
-    std::snprintf(path, sizeof path, "/proc/%d/task/%d/%s", pid, tid, file);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char text[512];
-    const ssize_t got = fd >= 0 ? read(fd, text, sizeof text) : -1;
-    if (fd >= 0) close(fd);
-    return got > 0 ? std::string(text, static_cast<std::size_t>(got)) : std::string();
-}
-
-// Waits until the thread sleeps in this system call.
-inline void await_in(pid_t pid, pid_t tid, long number) {
-    const std::string begin = std::to_string(number) + " ";
-    while (proc_text(pid, tid, "syscall").compare(0, begin.size(), begin) != 0)
-        usleep(1000);
-}
-
-// Waits until the thread is in this state: 'D', 'T', ...
-inline void await_state(pid_t pid, pid_t tid, char state) {
-    for (;;) {
-        const std::string stat = proc_text(pid, tid, "stat");
-        const auto close = stat.rfind(')');
-        if (close != std::string::npos && close + 2 < stat.size() && stat[close + 2] == state) return;
-        usleep(1000);
-    }
 }
 
 } // namespace nz

@@ -107,6 +107,7 @@ TEST_CASE("lock waits with a cause that is no finding itself are one, and name w
                                           WaitBuilder(scand, 502).waiting_for(0x1000, 577).off_for(11s)};
     story.scan(waiting);
     CHECK(story.engine.scan_wish().threads == std::vector<std::uint32_t>{577}); // who is that?
+    CHECK(story.findings().empty());                                            // that is told at once when it is known
 
     auto known = waiting;
     known.push_back(WaitBuilder(scand, 577).calling("read", "socket 10.0.0.1:5432").off_for(20s));
@@ -117,6 +118,19 @@ TEST_CASE("lock waits with a cause that is no finding itself are one, and name w
     CHECK(text_at(story.findings()[0].evidence, "waiters") == "2");
     CHECK(text_at(story.findings()[0].evidence, "owner_syscall") == "read");
     CHECK(story.told(Happening::hang).size() == 1);
+}
+
+TEST_CASE("lock waits whose owner is never seen are told without what he does") {
+    auto spec = watching();
+    spec.hang.lock_wait = 10s;
+    Hanging story(std::move(spec));
+    const auto scand = story.born("scand");
+    for (int i = 0; i < 2; ++i)
+        story.scan({WaitBuilder(scand, 501).waiting_for(0x1000, 577).off_for(12s)});
+
+    REQUIRE(story.findings().size() == 1);
+    CHECK(text_at(story.findings()[0].evidence, "owner_tid") == "577");
+    CHECK(text_at(story.findings()[0].evidence, "owner_state") == "nothing");
 }
 
 TEST_CASE("a deadlock is told as one, not as the lock waits that it is made of") {
