@@ -114,7 +114,7 @@ void Daemon::send_signals() {
     read_backlog();
     for (const auto& [signal, target] : held) {
         int error = target ? 0 : target.error();
-        if (error == 0) error = parts_.engine.knows(signal.id) ? target->send(signal.signal) : ESRCH;
+        if (error == 0) error = parts_.engine.wants(signal) ? target->send(signal.signal) : ECANCELED;
         handle(SignalSent{.id = signal.id, .signal = signal.signal, .error = error, .for_want = is_for_want(error)},
                now_);
     }

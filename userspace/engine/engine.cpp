@@ -140,8 +140,13 @@ Result<void> Engine::restart(std::string_view name, Time now, Intents& out) {
     });
 }
 
-bool Engine::knows(const Identity& id) const {
-    return state_->desk.table.find(id) != nullptr;
+bool Engine::wants(const Signal& signal) const {
+    const auto& desk = state_->desk;
+    const auto* entry = desk.table.find(signal.id);
+    if (entry == nullptr) return false;
+    return desk.orphans.contains(signal.id) || std::ranges::any_of(entry->watches, [&](const Watch* watch) {
+               return watch->wants_ended(entry->process, desk);
+           });
 }
 
 EngineView Engine::view(Time now, Detail detail) const {

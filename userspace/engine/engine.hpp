@@ -58,8 +58,9 @@ public:
     // match it, and neither in the event nor known here.
     [[nodiscard]] Needs needs_of(const Event& event) const;
 
-    // It has not ended, as far as anything told.
-    [[nodiscard]] bool knows(const Identity& id) const;
+    // To be asked just before it is sent: what was told since may have ended its process, made it somebody else, or
+    // somebody whom a rule protects; its rule may be paused or changed. No: answer SignalSent with ECANCELED.
+    [[nodiscard]] bool wants(const Signal& signal) const;
 
     // The operator. NAME is a rule's or a group's; errors name what is known.
     Result<void> pause(std::string_view name, std::optional<Time> until, Time now, Intents& out);

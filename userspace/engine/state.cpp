@@ -102,10 +102,12 @@ void Engine::State::on(const Beat& event, Turn& turn) {
 }
 
 void Engine::State::on(const CommandStarted& event, Turn& turn) {
+    desk.commands[event.id] = {.pid = event.pid};
     answer(event.id, [&](Watch& watch) { watch.command_started(event, turn); });
 }
 
 void Engine::State::on(const CommandEnded& event, Turn& turn) {
+    desk.commands.erase(event.id);
     answer(event.id, [&](Watch& watch) { watch.command_ended(event, turn); });
 }
 

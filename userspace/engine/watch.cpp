@@ -82,6 +82,8 @@ void Watch::watch_stalls(const Identity& id, Turn& turn) const {
 
 void Watch::leave(const Process& process, Turn& turn) {
     const auto* now = turn.desk.table.find(process.id);
+    const auto bucket = buckets_.find(value_of(process));
+    if (bucket != buckets_.end() && bucket->second.census.on_the_way_out(process.id)) uncount_excess();
     if (now != nullptr) {
         last_loss_ = {.how = fmt::format("pid {} is now {} of uid {}", process.id.pid, now->process.shown_name(),
                                          now->process.uid),
@@ -121,6 +123,7 @@ void Watch::remove_from_bucket(const Process& process, Turn& turn) {
     if (--members_ == 0 && std::exchange(unready_, false)) remember(turn);
     restless_.insert(value);
     plan_.victims.erase(process.id);
+    plan_.unheard.erase(process.id);
 }
 
 void Watch::snapshot_began() {

@@ -89,6 +89,7 @@ public:
     // --- answers ----------------------------------------------------------------------------------------------
     void command_ended(const CommandEnded& ended, Turn& turn);
     void command_started(const CommandStarted& started, Turn& turn);
+    [[nodiscard]] bool wants_ended(const Process& member, const Desk& desk) const;
     void signal_sent(const SignalSent& sent, Turn& turn);
     void probed(const Probed& probed, Turn& turn);
     void orphan_ended(Turn& turn);
@@ -175,12 +176,13 @@ public:
     void await(Outstanding command, Turn& turn);
 
 private:
+    using Timers = std::multimap<Time, std::string>;
     struct Bucket {
         Census census;
         Judgement judgement;
-        std::optional<Time> timer; // the earliest of its timers_
-        bool acted = false;        // what is done once in an incident was done: said so, ran, escalated
-        std::string reason;        // of the incident
+        std::optional<Timers::iterator> timer;
+        bool acted = false; // what is done once in an incident was done: said so, ran, escalated
+        std::string reason; // of the incident
     };
 
     struct Telling {
@@ -221,7 +223,8 @@ private:
     }
     void make_restless(); // judge every bucket, in this turn if it is being judged
     [[nodiscard]] std::string why_not_ok() const;
-    [[nodiscard]] bool may_end(const Identity& id, Turn& turn) const;
+    void uncount_excess(); // it was to be ended, and is not
+    [[nodiscard]] Census::Ending ending_of(const Identity& id, const Desk& desk) const;
     Incident incident(Happening happening, std::string reason, const Turn& turn) const;
     void report(Incident incident, Turn& turn);
     // The command as it stands in turn.out, until something else is put there.
@@ -308,9 +311,9 @@ private:
     std::uint32_t members_ = 0;      // of all buckets
     std::set<std::string> uneasy_;   // buckets out of range or told to be: asked in every turn, as none else is
     std::set<std::string> restless_; // buckets to judge at the next turn
-    std::multimap<Time, std::string> timers_; // ... and at a later time
-    bool again_ = false;                      // all of them once more, in this turn
-    bool awaiting_ = false;                   // the end of a snapshot
+    Timers timers_;                  // ... and at a later time; one a bucket, and gone with it
+    bool again_ = false;             // all of them once more, in this turn
+    bool awaiting_ = false;          // the end of a snapshot
     bool judging_ = false;
     bool judged_ = false; // at least once: its ranges mean something
     Budget budget_;

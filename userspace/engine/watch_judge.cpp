@@ -112,22 +112,22 @@ void Watch::note(const std::string& value, const Bucket& bucket) {
 
 void Watch::drop_bucket(const std::string& value) {
     uneasy_.erase(value);
-    buckets_.erase(value);
+    const auto bucket = buckets_.find(value);
+    if (bucket->second.timer) timers_.erase(*bucket->second.timer);
+    buckets_.erase(bucket);
 }
 
-// One timer a bucket, and not moved when what it waits for moves away: then it rings in vain, once.
+// Not moved when what it waits for moves away: then it rings in vain, once.
 void Watch::wake_at(const std::string& value, Bucket& bucket, Time time) {
-    if (bucket.timer && *bucket.timer <= time) return;
-    bucket.timer = time;
-    timers_.emplace(time, value);
+    if (bucket.timer && (*bucket.timer)->first <= time) return;
+    if (bucket.timer) timers_.erase(*bucket.timer);
+    bucket.timer = timers_.emplace(time, value);
 }
 
 void Watch::wake(Time now) {
     while (!timers_.empty() && timers_.begin()->first <= now) {
         const auto value = std::move(timers_.extract(timers_.begin()).mapped());
-        const auto bucket = buckets_.find(value);
-        if (bucket == buckets_.end()) continue;
-        bucket->second.timer.reset();
+        buckets_.at(value).timer.reset();
         restless_.insert(value);
     }
 }
@@ -171,8 +171,8 @@ void Watch::react(const std::string& value, Bucket& bucket, Turn& turn) {
 }
 
 void Watch::hold_down(const std::string& value, Bucket& bucket, Turn& turn) {
-    const auto excess =
-        bucket.census.take_excess(*spec_.count.max, [&](const Identity& id) { return may_end(id, turn); }, turn.now);
+    const auto excess = bucket.census.take_excess(
+        *spec_.count.max, [&](const Identity& id) { return ending_of(id, turn.desk); }, turn.now);
     if (excess.empty()) return;
     for (const auto& id : excess) {
         turn.out.emplace_back(Signal{.id = id, .signal = 9});
@@ -193,12 +193,14 @@ void Watch::hold_down(const std::string& value, Bucket& bucket, Turn& turn) {
     if (excess_.untold == 0) excess_.second = turn.now;
 }
 
-bool Watch::may_end(const Identity& id, Turn& turn) const {
-    const auto* entry = turn.desk.table.find(id);
-    if (entry == nullptr || id.pid <= 1 || entry->process.kernel_thread || turn.desk.own_pids.contains(id.pid))
-        return false;
-    return std::ranges::none_of(entry->watches,
-                                [&](const Watch* other) { return other != this && other->protects_from(*this); });
+Census::Ending Watch::ending_of(const Identity& id, const Desk& desk) const {
+    const auto* entry = desk.table.find(id);
+    if (entry == nullptr || id.pid <= 1 || entry->process.kernel_thread || desk.own_pids.contains(id.pid))
+        return Census::Ending::forbidden;
+    if (desk.is_command(entry->process)) return Census::Ending::uncalled_for;
+    const bool is_protected = std::ranges::any_of(
+        entry->watches, [&](const Watch* other) { return other != this && other->protects_from(*this); });
+    return is_protected ? Census::Ending::forbidden : Census::Ending::allowed;
 }
 
 bool Watch::protects_from(const Watch& storm) const {
@@ -221,8 +223,22 @@ std::optional<Time> Watch::next_deadline() const {
     return next;
 }
 
+void Watch::uncount_excess() {
+    --stopped_excess_;
+    if (excess_.untold > 0) --excess_.untold;
+}
+
+bool Watch::wants_ended(const Process& member, const Desk& desk) const {
+    if (plan_.victims.contains(member.id)) return true;
+    if (paused_ || spec_.count.over != Over::stop_newest || !spec_.count.max) return false;
+    const auto bucket = buckets_.find(value_of(member));
+    return bucket != buckets_.end() && bucket->second.census.on_the_way_out(member.id)
+           && bucket->second.census.count() > *spec_.count.max && ending_of(member.id, desk) == Census::Ending::allowed;
+}
+
 void Watch::signal_sent(const SignalSent& sent, Turn& turn) {
     constexpr int no_such_process = 3;
+    constexpr int canceled = 125;
     if (sent.error == 0 || sent.error == no_such_process) return; // gone already: its exit is on the way
     if (sent.for_want && plan_.phase == Plan::Phase::ending && plan_.victims.contains(sent.id))
         unheard_by(sent.id, turn);
@@ -231,10 +247,9 @@ void Watch::signal_sent(const SignalSent& sent, Turn& turn) {
     const auto bucket = buckets_.find(value_of(entry->process));
     if (bucket == buckets_.end() || !bucket->second.census.on_the_way_out(sent.id)) return;
     restless_.insert(bucket->first);
-    if (sent.for_want) {
+    if (sent.for_want || sent.error == canceled) {
         bucket->second.census.keep(sent.id, turn.now);
-        --stopped_excess_;
-        if (excess_.untold > 0) --excess_.untold;
+        uncount_excess();
         return;
     }
     bucket->second.census.refuse(sent.id);

@@ -123,7 +123,10 @@ void Watch::command_started(const CommandStarted& started, Turn& turn) {
 
 // The start command is the service itself: it runs as long as that does.
 void Watch::adopt(Turn& turn) {
-    if (plan_.command != 0) turn.out.emplace_back(AdoptCommand{plan_.command});
+    if (plan_.command != 0) {
+        turn.desk.commands[plan_.command].is_service = true;
+        turn.out.emplace_back(AdoptCommand{plan_.command});
+    }
     turn.desk.restarts.erase(std::exchange(plan_.command, 0));
     forget_orphan(turn);
     settle(turn);

@@ -48,7 +48,9 @@ bool Watch::victims_are_deaf(const Turn& turn) const {
 }
 
 bool Watch::may_be_ended(const Identity& id, const Turn& turn) const {
-    return id.pid > 1 && !turn.desk.own_pids.contains(id.pid) && turn.desk.table.find(id) != nullptr;
+    const auto* entry = turn.desk.table.find(id);
+    return entry != nullptr && id.pid > 1 && !turn.desk.own_pids.contains(id.pid)
+           && !turn.desk.is_command(entry->process);
 }
 
 // Nobody ends a kernel thread but a command that has the kernel do it.

@@ -55,17 +55,20 @@ std::optional<Time> Census::next_maturity() const {
     return young_.front().first;
 }
 
-std::vector<Identity> Census::take_excess(std::uint32_t max, const std::function<bool(const Identity&)>& may_end,
+std::vector<Identity> Census::take_excess(std::uint32_t max, const std::function<Ending(const Identity&)>& ending_of,
                                           Time now) {
     std::vector<Identity> excess;
     const std::uint32_t staying = count() - leaving_count_;
     std::uint32_t wanted = staying > max ? staying - max : 0;
     const auto ask = [&](const Identity& id, Member& member) {
-        if (member.leaving || member.refused || !may_end(id)) return;
+        if (member.leaving || member.refused) return;
+        const auto ending = ending_of(id);
+        if (ending == Ending::forbidden) return;
+        --wanted;
+        if (ending == Ending::uncalled_for) return;
         member.leaving = true;
         ++leaving_count_;
         excess.push_back(id);
-        --wanted;
     };
     if (ask_all_at_ && now < *ask_all_at_) {
         while (wanted > 0 && !unasked_.empty()) {

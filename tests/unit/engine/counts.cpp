@@ -153,6 +153,22 @@ TEST_CASE("a value exists as long as somebody has it") {
     CHECK_FALSE(story.engine.next_deadline().has_value());
 }
 
+TEST_CASE("names that are left again leave nothing behind") {
+    auto spec = per(Per::comm, 0, 1);
+    spec.count.hold = 1h;
+    Story story({spec});
+    const auto two = std::array{story.present("a"), story.present("a")};
+    story.snapshot();
+    for (int i = 0; i < 3; ++i) {
+        for (const auto& id : two)
+            story.rename(id, "name " + std::to_string(i)); // over, which is told in an hour
+        CHECK(story.engine.next_deadline().has_value());
+    }
+    story.rename(two[0], "one");
+    story.rename(two[1], "another");
+    CHECK_FALSE(story.engine.next_deadline().has_value());
+}
+
 TEST_CASE("whoever changes is counted under the new value") {
     Story story({per(Per::comm, 0, 1)});
     const auto first = story.present("a");

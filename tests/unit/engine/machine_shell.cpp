@@ -173,6 +173,9 @@ void Machine::signal(const Signal& wanted) {
     SignalSent answer{.id = wanted.id, .signal = wanted.signal, .error = 0};
     if (found == tasks_.end() || found->second.dying || found->second.process.id != wanted.id) {
         answer.error = 3;
+    } else if (!engine_.wants(wanted)) {
+        answer.error = 125; // ECANCELED
+        doomed_.erase(wanted.id);
     } else if (found->second.stubborn) {
         answer.error = 1;
         doomed_.erase(wanted.id);

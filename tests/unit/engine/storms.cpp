@@ -175,6 +175,92 @@ TEST_CASE("while the daemon lacks what it needs for a signal nobody older is end
     }
 }
 
+TEST_CASE("a signal that waits to be sent is not wanted any more when what it was decided by has changed") {
+    constexpr int canceled = 125;
+    // given: two too many, and their signals on the way
+    Story story({capped(1), rule("mail", "postfix")});
+    story.present("filterd");
+    const auto second = story.present("filterd");
+    const auto newest = story.present("filterd");
+    story.snapshot();
+    const auto signals = story.all<Signal>();
+    REQUIRE(story.signalled(9) == Pids{102, 101});
+    CHECK(story.engine.wants(signals[0]));
+
+    SUBCASE("it has become somebody else") {
+        story.exec(newest, "dump");
+        CHECK_FALSE(story.engine.wants(signals[0]));
+        CHECK(story.engine.wants(signals[1]));
+        CHECK(story.of("filter").stopped_excess == 1);
+    }
+    SUBCASE("another rule needs it by now") {
+        story.exec(newest, "postfix");
+        CHECK_FALSE(story.engine.wants(signals[0]));
+        CHECK(story.count("mail") == 1);
+    }
+    SUBCASE("others have ended by themselves") {
+        story.exit(second);
+        story.exit({.pid = 100, .start_ns = 2});
+        CHECK(story.count("filter") == 1);
+        CHECK_FALSE(story.engine.wants(signals[0]));
+    }
+    SUBCASE("its rule is paused: after that, it goes") {
+        REQUIRE(story.engine.pause("filter", std::nullopt, story.now, story.wanted));
+        CHECK_FALSE(story.engine.wants(signals[0]));
+        CHECK_FALSE(story.engine.wants(signals[1]));
+        story.signal_answered(newest, canceled);
+        story.signal_answered(second, canceled);
+        CHECK(story.of("filter").stopped_excess == 0);
+        story.wait(10s);
+        CHECK(story.signalled(9) == Pids{102, 101});
+        REQUIRE(story.engine.resume("filter", story.now, story.wanted));
+        story.wait(1s);
+        CHECK(story.signalled(9) == Pids{102, 101, 102, 101});
+    }
+    SUBCASE("it shall only be told by now") {
+        auto spec = capped(1);
+        spec.count.over = Over::report;
+        story.engine.reload({spec, rule("mail", "postfix")}, {}, story.now, story.wanted);
+        CHECK_FALSE(story.engine.wants(signals[0]));
+    }
+}
+
+TEST_CASE("a command of ours is nobody's excess, however its program is called, until it is the service itself") {
+    // given: a service that has to be started, by a program with the name of those that may be too many
+    constexpr std::uint32_t spawner = 50;
+    auto mail = rule("mail", "postfix");
+    mail.restart.start = {"filterd", "--of-mail"};
+    mail.restart.settle = 0s;
+    Story story({capped(1), mail}, {.own_pids = {spawner}});
+    story.present("filterd");
+    const auto parent = story.present("spawner", spawner);
+    story.snapshot();
+    story.wait(1s);
+    REQUIRE(story.commands("mail: start").size() == 1);
+
+    // when it is the newest of them, and one too many comes after it,
+    const auto command = story.fork(parent);
+    story.exec(command, "filterd");
+    SUBCASE("its start is told before") {
+        story.command_starts(story.last_command(), command.pid);
+    }
+    SUBCASE("its start is told later") {}
+    const auto next = story.born("filterd");
+    story.wait(1s);
+
+    // then only that one goes;
+    CHECK(story.signalled(9) == Pids{next.pid});
+    story.kill(next, 9);
+    story.command_starts(story.last_command(), command.pid);
+    story.wait(1s);
+    CHECK(story.signalled(9) == Pids{next.pid});
+    // and when it has become the service, it is like everybody.
+    story.rename(command, "postfix");
+    story.rename(command, "filterd");
+    story.wait(2s);
+    CHECK(story.signalled(9) == Pids{next.pid, command.pid});
+}
+
 TEST_CASE("a thousand who could not be ended are not told by the thousand") {
     Story story({capped(0)});
     for (int i = 0; i < 1000; ++i) {

@@ -19,8 +19,14 @@ Census of(std::uint32_t members) {
     return census;
 }
 
-bool anybody(const Identity& /*id*/) {
-    return true;
+using Ending = Census::Ending;
+
+Ending anybody(const Identity& /*id*/) {
+    return Ending::allowed;
+}
+
+Ending only(bool allowed) {
+    return allowed ? Ending::allowed : Ending::forbidden;
 }
 
 } // namespace
@@ -68,10 +74,19 @@ TEST_CASE("who is on the way out already is not taken again when more have to go
 
 TEST_CASE("who may not be ended stays, and an older one goes instead") {
     auto census = of(5);
-    CHECK(census.take_excess(4, [](const Identity& id) { return id.pid < 4; }, Time(1s)) == std::vector{number(3)});
+    CHECK(
+        census.take_excess(4, [](const Identity& id) { return only(id.pid < 4); }, Time(1s)) == std::vector{number(3)});
     CHECK(census.take_excess(
-              1, [](const Identity& id) { return id.pid < 4; }, Time(1s))
+              1, [](const Identity& id) { return only(id.pid < 4); }, Time(1s))
           == std::vector{number(2), number(1)});
+}
+
+TEST_CASE("who isn't one of those who are too many stays, and nobody goes instead") {
+    auto census = of(5);
+    const auto ending_of = [](const Identity& id) { return id.pid == 5 ? Ending::uncalled_for : Ending::allowed; };
+    CHECK(census.take_excess(3, ending_of, Time(1s)) == std::vector{number(4)});
+    CHECK(census.take_excess(3, ending_of, Time(1s)).empty());
+    CHECK_FALSE(census.next_asking().has_value());
 }
 
 TEST_CASE("who could not be ended counts as staying and is not tried again") {
@@ -99,7 +114,7 @@ TEST_CASE("where nobody can be asked the newest stays the one that has to go: no
 TEST_CASE("those who may not be ended are not asked again for every one who joins") {
     auto census = of(1000);
     int asked = 0;
-    const auto only_newer = [&](const Identity& id) { return ++asked, id.pid > 1000; };
+    const auto only_newer = [&](const Identity& id) { return ++asked, only(id.pid > 1000); };
     CHECK(census.take_excess(10, only_newer, Time(1s)).empty());
     CHECK(asked == 1000);
     CHECK(census.next_asking() == Time(2s));
