@@ -189,7 +189,7 @@ std::optional<std::string> find_program(const std::string& name) {
     while (true) {
         const auto end = path.find(':');
         const auto directory = std::string(path.substr(0, end));
-        auto candidate = directory.empty() ? name : directory + "/" + name; // empty: where we are
+        auto candidate = (directory.empty() ? "." : directory) + "/" + name; // empty: where we are
         if (executable(candidate)) return candidate;
         if (end == std::string_view::npos) return std::nullopt;
         path.remove_prefix(end + 1);

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -114,11 +115,18 @@ void answer(int socket, const Reply& reply) {
     }
 }
 
+[[noreturn]] void give_up(const char* program, int error) {
+    ::dprintf(STDERR_FILENO, "nezuban: cannot execute %s: %s\n", program, std::strerror(error));
+    ::_exit(cannot_execute);
+}
+
 // What was in order when the configuration was read may not be so any more. Looked at here, where nobody waits for a
 // disk but the command itself; and what is executed is what was looked at.
 std::string guarded_program(const Command& command) {
     std::vector<std::string> argv(command.argv.begin(), command.argv.end() - 1); // without the null
-    argv.front() = find_program(argv.front()).value_or(argv.front());
+    auto program = find_program(argv.front());
+    if (!program) give_up(command.argv[0], ENOENT); // by its bare name it might be found after all, unlooked-at
+    argv.front() = std::move(*program);
     if (const auto weakness = weakness_of_command(argv, insiders())) {
         ::dprintf(STDERR_FILENO, "nezuban: not executed: %s could be altered by others: %s\n", command.argv[0],
                   tell(*weakness).c_str());
@@ -161,9 +169,7 @@ void await_the_gone(const std::vector<Identity>& leaving) {
     await_the_gone(command.after);
     const auto program = command.head.guarded != 0 && ::geteuid() == 0 ? guarded_program(command) : command.argv[0];
     ::execvpe(program.c_str(), command.argv.data(), command.environment.data());
-    const char* reason = std::strerror(errno);
-    ::dprintf(STDERR_FILENO, "nezuban: cannot execute %s: %s\n", command.argv[0], reason);
-    ::_exit(cannot_execute);
+    give_up(command.argv[0], errno);
 }
 
 // Size of the message; 0 at the end.

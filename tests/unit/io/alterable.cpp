@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -195,6 +196,13 @@ TEST_CASE("a program is looked for in PATH as it would be executed") {
     CHECK(find_program("/bin/sh") == "/bin/sh");
     CHECK(command_weakness({"nzprogram"}) == tree.path("second") + " may be written by everybody (mode 0777)");
     CHECK(command_weakness({"nznowhere"}).empty());
+
+    // Where we are, too, and by a path: a bare name would be looked for again.
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(tree.path("second"));
+    const Path here(":/usr/bin");
+    CHECK(find_program("nzprogram") == "./nzprogram");
+    std::filesystem::current_path(before);
 }
 
 TEST_CASE("an interpreter's script counts as much as the interpreter, other arguments don't") {

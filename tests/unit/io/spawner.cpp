@@ -143,6 +143,42 @@ TEST_CASE("a guarded command that others could alter is not executed as root, no
     }
 }
 
+TEST_CASE("a guarded command that is found nowhere is not looked for a second time, by nobody who would look at it") {
+    if (::geteuid() != 0) SKIP("only root is refused");
+    if (insiders().everybody) SKIP("everybody may replace the program here: nobody is a stranger");
+    // Given a PATH that takes tens of milliseconds to be gone through, with somebody's directory in front
+    constexpr int steps = 50'000;
+    constexpr int tries = 20;
+    TempDir dir;
+    const auto ready = dir.write("ready", "#!/bin/sh\necho executed\n");
+    ::chmod(ready.c_str(), 0777);
+    const auto placed = dir.file("nz-between");
+    const std::string before = std::getenv("PATH");
+    auto path = dir.path().string();
+    for (int step = 0; step < steps; ++step)
+        path += ":/";
+    ::setenv("PATH", path.c_str(), 1);
+    Spawning here;
+    ::setenv("PATH", before.c_str(), 1);
+
+    for (int tried = 0; tried < tries; ++tried) {
+        // when the program is put there while it is being looked for,
+        auto pipe = output_pipe().value();
+        SpawnRequest request{.argv = {"nz-between"}, .guarded = true};
+        request.output = std::move(pipe.theirs);
+        const auto pid = here.wait_for(std::move(request)).pid;
+        std::this_thread::sleep_for(std::chrono::milliseconds(2 * tried));
+        REQUIRE(::rename(ready.c_str(), placed.c_str()) == 0);
+
+        // then it is looked at, or not found; never executed.
+        CHECK_FALSE(Spawning::read_all(pipe.ours).contains("executed\n"));
+        int status = 0;
+        ::waitpid(static_cast<pid_t>(pid), &status, 0);
+        CHECK((WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == 127));
+        REQUIRE(::rename(placed.c_str(), ready.c_str()) == 0);
+    }
+}
+
 TEST_CASE(
     "a command is executed when those that it comes after are gone, and waits for nobody who has only their number") {
     // Given one that lives until its input ends, whom nobody has reaped
