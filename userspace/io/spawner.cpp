@@ -11,6 +11,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <utility>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -139,7 +140,7 @@ struct Spawner::State {
         if (!socket) return;
         if (loop != nullptr) loop->forget(socket.get());
         socket.reset();
-        reap_child(process);
+        reap_child(std::exchange(process, 0));
         unsent.clear();
     }
 

@@ -60,7 +60,7 @@ public:
     // Requests without an answer: children may exist whose pid is not known yet.
     [[nodiscard]] std::size_t outstanding() const;
 
-    // Of the process itself; it changes when the process had to be started again after a death.
+    // Of the process itself; 0 from its death until the next request, which starts another one.
     [[nodiscard]] std::uint32_t pid() const;
 
 private:

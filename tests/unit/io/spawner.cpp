@@ -255,6 +255,15 @@ TEST_CASE("a spawner that dies answers what was asked, and is there again for th
     CHECK(here.spawner.pid() != first);
 }
 
+TEST_CASE("a spawner that has died is nobody, whoever gets its number") {
+    Spawning here;
+    ::kill(static_cast<pid_t>(here.spawner.pid()), SIGKILL);
+    const auto deadline = monotonic_now() + std::chrono::seconds(20);
+    while (here.spawner.pid() != 0 && monotonic_now() < deadline)
+        REQUIRE(here.loop.step(deadline));
+    CHECK(here.spawner.pid() == 0);
+}
+
 TEST_CASE("a spawner that dies at any moment has started what it says, and nothing else") {
     constexpr int moments = 400;
     std::minstd_rand dice(1);
