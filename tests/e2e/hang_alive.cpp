@@ -1,7 +1,29 @@
 // Threads that run and get nowhere, and processes that gave no sign of life.
 #include "e2e/hang_stage.hpp"
 
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include <system_error>
+
 using namespace nezuban::test;
+
+namespace {
+
+// How many it has in the kernel, attached.
+std::size_t programs_of(Daemon& daemon) {
+    std::size_t count = 0;
+    const std::filesystem::path descriptors("/proc/" + std::to_string(daemon.child().pid()) + "/fd");
+    for (const auto& each : std::filesystem::directory_iterator(descriptors)) {
+        std::error_code gone;
+        const auto what = std::filesystem::read_symlink(each.path(), gone).string();
+        if (what.contains("bpf_link") || what.contains("bpf-link") || what.contains("bpf-raw-tracepoint")) ++count;
+    }
+    return count;
+}
+
+} // namespace
 
 TEST_CASE("a thread that spins is told; one that burns as much in system calls is not") {
     NEEDS_DAEMON();
@@ -54,6 +76,36 @@ TEST_CASE("a process that ticks falls silent, and is back") {
     ticker.tell("resume");
     CHECK(says_how_long(events.await(name, "recovered")));
     CHECK(count_of(daemon, name, "hang") == 1);
+}
+
+TEST_CASE("a reload that drops hang.silent takes the kernel program off, and one that drops another rule's does not") {
+    NEEDS_DAEMON();
+    NEEDS_PROGRAMS("who is silent");
+    const auto name = fresh_name();
+    const auto other = fresh_name();
+    const auto later = [&](const std::string& key) { return rule(name, "count.min = 0\n" + key); };
+    const std::string silent = "hang.silent = \"1s\"";
+    const auto others = rule(other, "count.min = 0\n" + silent);
+    Daemon daemon(later("") + others);
+    Actor ticker("nzstuck", {"silent"}, name);
+    daemon.start();
+    const auto before = programs_of(daemon);
+
+    // Given one who is watched,
+    daemon.configure(later(silent) + others);
+    REQUIRE(daemon.ask({"reload"}).exit_code == 0);
+    const auto watched = programs_of(daemon);
+    if (watched == before) SKIP("this kernel shows no links of programs");
+
+    // when others change, he still is;
+    daemon.configure(later(silent));
+    REQUIRE(daemon.ask({"reload"}).exit_code == 0);
+    CHECK(programs_of(daemon) == watched);
+
+    // when nobody asks for him any more, he is not.
+    daemon.configure(later(""));
+    REQUIRE(daemon.ask({"reload"}).exit_code == 0);
+    CHECK(programs_of(daemon) == before);
 }
 
 TEST_CASE("a file that is touched no more is the end of its heart's beat") {

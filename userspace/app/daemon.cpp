@@ -165,7 +165,7 @@ void Daemon::scan() {
     scanned_ = now_;
     scan_at_ = now_ + next_thread_scan_after(every, waits_.thread_cost(), parts_.features.mode == Mode::bpf);
     if (wish.sockets) sockets_at_ = now_ + next_socket_scan_after(every, waits_.socket_cost());
-    if (!wish.any()) return;
+    if (!wish.any()) return waits_.rest();
     waits_.begin(std::move(wish), std::exchange(paused_, std::nullopt));
     scanning_ = true;
 }

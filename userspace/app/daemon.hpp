@@ -112,6 +112,7 @@ private:
     // daemon_control.cpp
     Response answer(const Request& request);
     Response reload();
+    void forget_stalls();
     Response each_name(const Request& request);
     [[nodiscard]] DaemonView view(Time now) const;
 

@@ -6,6 +6,9 @@
 #include "io/own_process.hpp"
 #include "io/service_manager.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -17,6 +20,10 @@ namespace {
 
 // What is on the way to a command may lie on a dead disk, and meanwhile nobody is watched.
 constexpr Duration for_disks = 500ms;
+
+bool asks_for_silence(const RuleSpec& rule) {
+    return rule.hang.silent.has_value();
+}
 
 } // namespace
 
@@ -75,6 +82,18 @@ Response Daemon::each_name(const Request& request) {
     return response;
 }
 
+// Who is watched for his silence in the kernel is so until he ends, or nobody asks for it any more.
+void Daemon::forget_stalls() {
+    std::set<Identity> asked;
+    const auto members = parts_.engine.matches();
+    for (std::size_t rule = 0; rule < members.size(); ++rule) {
+        if (!asks_for_silence(parts_.spec.rules[rule])) continue;
+        for (const auto& process : members[rule])
+            asked.insert(process.id);
+    }
+    waits_.keep(asked);
+}
+
 Response Daemon::reload() {
     tell_reloading(monotonic_now());
     std::ostringstream problems;
@@ -102,12 +121,14 @@ Response Daemon::reload() {
     if (parts_.spec.daemon.scan != spec->daemon.scan) changes.emplace_back("~ daemon.scan");
     if (parts_.spec.daemon.script_security != spec->daemon.script_security)
         changes.emplace_back("~ daemon.script_security");
+    const bool silence_asked = std::ranges::any_of(parts_.spec.rules, asks_for_silence);
     parts_.spec.rules = std::move(spec->rules);
     prepare_prober();
     parts_.spec.groups = std::move(spec->groups);
     parts_.spec.daemon = std::move(fixed);
     commands_.guard(parts_.spec.daemon.script_security == ScriptSecurity::refuse);
     carry_out(std::move(intents));
+    if (silence_asked) forget_stalls();
     if (restart_needed)
         response.lines.emplace_back("the other changes in [daemon] take effect when the daemon is restarted");
     if (changes.empty()) changes.emplace_back("no rule has changed");

@@ -56,6 +56,7 @@ WaitObserver::~WaitObserver() {
 }
 
 void WaitObserver::begin(ScanWish wish, std::optional<std::pair<Time, Time>> paused) {
+    resting_ = false;
     wish_ = std::move(wish);
     scan_ = {.began = monotonic_now(), .paused = paused};
     thread_cost_ = Duration::zero();
@@ -164,6 +165,15 @@ void WaitObserver::watch(const WatchStalls& watch) {
     if (stalls_) tell_failure(stalls_->watch(watch.id, watch.threshold));
 }
 
+void WaitObserver::keep(const std::set<Identity>& watched) {
+    if (stalls_) tell_failure(stalls_->forget_all_but(watched));
+}
+
+// Between two scans the engine keeps who came back, and there won't be a second one.
+void WaitObserver::rest() {
+    resting_ = true;
+}
+
 void WaitObserver::follow(const FollowThread& follow) {
     // Without it the next scan sees the end.
     if (stalls_) tell_failure(stalls_->follow(follow.process, follow.thread));
@@ -181,7 +191,9 @@ void WaitObserver::count(const CountSyscalls& count) {
 }
 
 void WaitObserver::on_stalls() {
-    stalls_->drain(stalls_at_once, [this](const Stamped& stamped) { ends_.event(stamped.event, stamped.time); });
+    stalls_->drain(stalls_at_once, [this](const Stamped& stamped) {
+        if (!resting_) ends_.event(stamped.event, stamped.time);
+    });
 }
 
 } // namespace nezuban

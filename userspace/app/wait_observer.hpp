@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,10 @@ public:
     bool work();
 
     void watch(const WatchStalls& watch);
+    // Of those, nobody is watched any more but these.
+    void keep(const std::set<Identity>& watched);
+    // Nobody looks for anything: until the next scan nobody is told of either.
+    void rest();
     void follow(const FollowThread& follow);
     void count(const CountSyscalls& count);
 
@@ -98,6 +103,7 @@ private:
     std::vector<std::string> missing_;
     std::map<ThreadId, Identity> counted_; // whose system calls are counted
     Phase phase_ = Phase::idle;
+    bool resting_ = false;
     ScanWish wish_;
     WaitScan scan_;
     Duration thread_cost_{};

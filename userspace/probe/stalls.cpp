@@ -220,6 +220,16 @@ Result<void> Stalls::forget(const Identity& process) {
     return {};
 }
 
+Result<void> Stalls::forget_all_but(const std::set<Identity>& kept) {
+    Result<void> outcome;
+    const auto watched = state_->watched;
+    for (const auto& [process, threshold] : watched) {
+        if (kept.contains(process)) continue;
+        if (auto forgotten = forget(process); !forgotten) outcome = forgotten;
+    }
+    return outcome;
+}
+
 Result<void> Stalls::follow(const Identity& process, const ThreadId& thread) {
     if (auto attached = state_->attach_to_switches(); !attached) return attached;
     auto seen = state_->visit(process, NZ_VISIT_FOLLOW, {}, thread);

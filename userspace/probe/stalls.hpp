@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace nezuban {
@@ -38,6 +39,7 @@ public:
     // ESRCH: nobody of that identity is left.
     Result<void> watch(const Identity& process, Duration threshold);
     Result<void> forget(const Identity& process);
+    Result<void> forget_all_but(const std::set<Identity>& kept);
     // Tells once when this thread gets back on a processor. At most 1,024 at a time; beyond that an error.
     Result<void> follow(const Identity& process, const ThreadId& thread);
 
