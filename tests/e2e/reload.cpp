@@ -1,7 +1,10 @@
 // Another configuration under a running daemon.
 #include "e2e/stage.hpp"
+#include "support/dead_disk.hpp"
 
 #include <csignal>
+
+#include <sys/stat.h>
 
 using namespace nezuban::test;
 
@@ -9,6 +12,11 @@ namespace {
 
 bool has_line(const std::string& text, const std::string& line) {
     return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+// Before [daemon], whose lines come first.
+void include(const Daemon& daemon, const std::string& glob) {
+    daemon.dir().write("nezuban.toml", "include = [\"" + glob + "\"]\n" + daemon.dir().read("nezuban.toml"));
 }
 
 } // namespace
@@ -123,4 +131,60 @@ TEST_CASE("a configuration that is gone changes nothing") {
     CHECK(reload.wait().exit_code == 2);
     CHECK(errors.find(daemon.config()) != std::string::npos);
     CHECK(status_of(daemon)["rules"].size() == 1);
+}
+
+TEST_CASE("a reload that waits for a dead disk holds up nobody, and another one comes after it") {
+    NEEDS_DAEMON();
+    const auto name = fresh_name();
+    const auto added = fresh_name();
+    Daemon daemon(rule(name));
+    DeadDisk disk(daemon.dir().file("disk"));
+    if (!disk.mounted()) SKIP("no file system can be mounted without a server");
+    auto service = start_program("nzidle", {"--name", name});
+    daemon.start();
+    Events events(daemon);
+    events.await("", "daemon_start"); // it has read where the history is
+
+    // Given one that has to read from it,
+    daemon.configure(rule(name) + rule(added, "count.min = 0"));
+    include(daemon, "disk/*.toml");
+    Child waiting({nezuban_binary(), "reload", "--socket", daemon.socket(), "-c", daemon.config()},
+                  {.own_errors = true});
+    daemon.notifications().await("RELOADING=1");
+
+    // when the daemon is asked, and somebody dies, it is there;
+    CHECK(status_of(daemon)["rules"].size() == 1);
+    service.signal(SIGKILL);
+    events.await(name, "under");
+
+    // and when the next one is asked for, which needs no disk, it waits for its turn.
+    daemon.configure(rule(name) + rule(added, "count.min = 0"));
+    Child second({nezuban_binary(), "reload", "--socket", daemon.socket(), "-c", daemon.config()},
+                 {.own_errors = true});
+    CHECK(status_of(daemon)["rules"].size() == 1);
+    disk.give_up();
+
+    const auto errors = waiting.errors().rest(after());
+    CHECK(waiting.wait().exit_code == 2);
+    CHECK(errors.find("disk") != std::string::npos);
+    CHECK(errors.find("nothing was changed") != std::string::npos);
+    CHECK(second.wait().exit_code == 0);
+    CHECK(status_of(daemon)["rules"].size() == 2);
+}
+
+TEST_CASE("an include that is a FIFO is refused at once, also by a glob") {
+    NEEDS_DAEMON();
+    const auto name = fresh_name();
+    Daemon daemon(rule(name, "count.min = 0"));
+    daemon.start();
+    REQUIRE(::mkfifo(daemon.dir().file("fifo.toml").c_str(), 0600) == 0);
+
+    for (const auto* glob : {"fifo.toml", "*fo.toml"}) {
+        daemon.configure(rule(name, "count.min = 0"));
+        include(daemon, glob);
+        const auto answer = daemon.ask({"reload"});
+        CHECK(answer.exit_code == 2);
+        CHECK((answer.out + answer.errors).find("fifo.toml is no regular file") != std::string::npos);
+        CHECK(status_of(daemon)["rules"].size() == 1);
+    }
 }

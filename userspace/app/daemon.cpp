@@ -2,6 +2,7 @@
 
 #include "app/mode.hpp"
 #include "app/scan_pace.hpp"
+#include "app/sources.hpp"
 #include "core/words.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
@@ -29,6 +30,7 @@ constexpr std::size_t beats_at_once = 256;
 constexpr Duration status_every = 10s;
 constexpr Duration retry_ready = 1s;
 constexpr Duration retry_comparison = 1s;
+constexpr Duration for_disks = 500ms; // on the way to a command: who could alter it is asked before each start again
 
 } // namespace
 
@@ -51,13 +53,21 @@ Daemon::Daemon(Parts parts)
               handle(probed, monotonic_now());
           },
           [this](const std::string& line) { parts_.store.log(Severity::warning, line); }),
+      reloads_(parts_.loop, parts_.config_path, guarded_sources(for_disks),
+               {.begun = [] { tell_reloading(monotonic_now()); },
+                .read = [this](const Result<Sources>& sources) { return reload(sources); }}),
       started_(monotonic_now()), turned_(started_), now_(started_), watchdog_(watchdog_interval(), started_) {}
 
 Daemon::~Daemon() = default;
 
 Result<void> Daemon::open() {
-    auto server = Server::listen(parts_.loop, parts_.spec.daemon.socket,
-                                 [this](const Request& request) { return answer(request); });
+    auto server =
+        Server::listen(parts_.loop, parts_.spec.daemon.socket, [this](const Request& request, Server::Reply reply) {
+            if (request.verb == Request::Verb::reload)
+                reloads_.ask(std::move(reply));
+            else
+                reply(answer(request));
+        });
     if (!server) return std::unexpected(server.error());
     server_ = std::move(*server);
     if (auto opened = open_health_page(); !opened) return opened; // after the socket, which proves that it is ours
@@ -258,8 +268,9 @@ Time Daemon::next_deadline() const {
     auto engine_due = parts_.engine.next_deadline();
     if (engine_due && polls() && seen_) engine_due = std::max(*engine_due, look_up_at_);
     const auto command_due = child_ended_ ? std::optional(look_up_at_) : commands_.next_deadline();
-    for (const auto& due : {engine_due, command_due, server_->next_deadline(), parts_.store.next_deadline(),
-                            waits_.next_deadline(), prober_.next_deadline(), scan_due, seen_status, look_at_}) {
+    for (const auto& due :
+         {engine_due, command_due, server_->next_deadline(), parts_.store.next_deadline(), waits_.next_deadline(),
+          prober_.next_deadline(), reloads_.next_deadline(), scan_due, seen_status, look_at_}) {
         if (due) next = std::min(next, *due);
     }
     return next;
@@ -274,9 +285,10 @@ void Daemon::on_timers(Time now) {
     parts_.store.advance(now_);
     waits_.advance(now_);
     prober_.advance(now_);
+    reloads_.advance(now_);
     // The helpers are replaced when they die, and must not fall to a rule of ours.
     if (std::vector helpers{own_pid(), parts_.spawner.pid(), parts_.store.scribe_pid(), waits_.examiner_pid(),
-                            prober_.pid()};
+                            prober_.pid(), reloads_.pid()};
         helpers != own_pids_) {
         parts_.engine.set_own_pids(helpers);
         own_pids_ = std::move(helpers);
@@ -299,11 +311,12 @@ void Daemon::on_signals() {
         if (signal == SIGCHLD) {
             child_ended_ = true;
         } else if (signal == SIGHUP) {
-            const auto response = reload();
-            for (const auto& line : response.lines) {
-                parts_.store.log(response.ok ? Severity::info : Severity::error, line);
-            }
-            if (!response.ok) parts_.store.log(Severity::error, response.error);
+            reloads_.ask([this](const Response& response) {
+                for (const auto& line : response.lines) {
+                    parts_.store.log(response.ok ? Severity::info : Severity::error, line);
+                }
+                if (!response.ok) parts_.store.log(Severity::error, response.error);
+            });
         } else {
             exit_code_ = exit_code_.value_or(0);
         }
@@ -361,6 +374,7 @@ void Daemon::finish() {
     act(Report{{.time = now_,
                 .happening = Happening::daemon_stop,
                 .reason = fmt::format("stopping with exit code {}", *exit_code_)}});
+    reloads_.stop(refusal("the daemon is stopping; nothing was changed"));
     server_.reset();
     // An escalation's command has been asked for: let it be started before we are gone.
     const auto patience = monotonic_now() + 1s;

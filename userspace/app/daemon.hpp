@@ -9,6 +9,7 @@
 #include "app/moderation.hpp"
 #include "app/observer.hpp"
 #include "app/prober.hpp"
+#include "app/reloads.hpp"
 #include "app/store.hpp"
 #include "app/wait_observer.hpp"
 #include "app/watchdog.hpp"
@@ -111,7 +112,8 @@ private:
 
     // daemon_control.cpp
     Response answer(const Request& request);
-    Response reload();
+    Response reload(const Result<Sources>& sources);
+    Response apply(Spec spec);
     void forget_stalls();
     Response each_name(const Request& request);
     [[nodiscard]] DaemonView view(Time now) const;
@@ -121,6 +123,7 @@ private:
     std::unique_ptr<Server> server_;
     WaitObserver waits_;
     Prober prober_;
+    Reloads reloads_;
     std::optional<NotifySocket> notify_;
     Time scan_at_{};                              // the next regular wait scan
     Time sockets_at_{};                           // the first of them that looks at the sockets too

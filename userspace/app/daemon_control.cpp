@@ -11,15 +11,13 @@
 #include <set>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 namespace nezuban {
 
 namespace {
-
-// What is on the way to a command may lie on a dead disk, and meanwhile nobody is watched.
-constexpr Duration for_disks = 500ms;
 
 bool asks_for_silence(const RuleSpec& rule) {
     return rule.hang.silent.has_value();
@@ -46,7 +44,7 @@ Response Daemon::answer(const Request& request) {
     now_ = std::max(now_, monotonic_now());
     switch (request.verb) {
     case Request::Verb::status: return answer_status(parts_.engine.view(now_), view(now_), request.names);
-    case Request::Verb::reload: return reload();
+    case Request::Verb::reload: break; // takes its time, see Reloads
     case Request::Verb::pause:
     case Request::Verb::resume:
     case Request::Verb::restart:
@@ -94,46 +92,51 @@ void Daemon::forget_stalls() {
     waits_.keep(asked);
 }
 
-Response Daemon::reload() {
-    tell_reloading(monotonic_now());
+Response Daemon::reload(const Result<Sources>& sources) {
+    now_ = std::max(now_, monotonic_now());
+    if (!sources) {
+        ready();
+        return refusal(sources.error().text + "; nothing was changed");
+    }
     std::ostringstream problems;
-    auto spec = read_configuration(parts_.config_path, problems, guarded_sources(for_disks));
-    Response response;
+    auto spec = read_configuration(parts_.config_path, problems, *sources);
+    auto response =
+        spec ? apply(std::move(*spec)) : refusal(parts_.config_path + " has errors; nothing was changed", exit_usage);
+    ready();
+    std::vector<std::string> told;
     std::string line;
     for (std::istringstream lines(problems.str()); std::getline(lines, line);) {
-        response.lines.push_back(line);
+        told.push_back(line);
     }
-    if (!spec) {
-        ready();
-        response.ok = false;
-        response.exit_code = exit_usage;
-        response.error = parts_.config_path + " has errors; nothing was changed";
-        return response;
-    }
+    response.lines.insert(response.lines.begin(), told.begin(), told.end());
+    return response;
+}
+
+Response Daemon::apply(Spec spec) {
     Intents intents;
-    auto changes = parts_.engine.reload(spec->rules, spec->groups, now_, intents);
+    auto changes = parts_.engine.reload(spec.rules, spec.groups, now_, intents);
     auto fixed = parts_.spec.daemon; // of the daemon, these alone can change while it runs
-    fixed.reconcile = spec->daemon.reconcile;
-    fixed.scan = spec->daemon.scan;
-    fixed.script_security = spec->daemon.script_security;
-    const bool restart_needed = !(fixed == spec->daemon);
-    if (parts_.spec.daemon.reconcile != spec->daemon.reconcile) changes.emplace_back("~ daemon.reconcile");
-    if (parts_.spec.daemon.scan != spec->daemon.scan) changes.emplace_back("~ daemon.scan");
-    if (parts_.spec.daemon.script_security != spec->daemon.script_security)
+    fixed.reconcile = spec.daemon.reconcile;
+    fixed.scan = spec.daemon.scan;
+    fixed.script_security = spec.daemon.script_security;
+    const bool restart_needed = !(fixed == spec.daemon);
+    if (parts_.spec.daemon.reconcile != spec.daemon.reconcile) changes.emplace_back("~ daemon.reconcile");
+    if (parts_.spec.daemon.scan != spec.daemon.scan) changes.emplace_back("~ daemon.scan");
+    if (parts_.spec.daemon.script_security != spec.daemon.script_security)
         changes.emplace_back("~ daemon.script_security");
     const bool silence_asked = std::ranges::any_of(parts_.spec.rules, asks_for_silence);
-    parts_.spec.rules = std::move(spec->rules);
+    parts_.spec.rules = std::move(spec.rules);
     prepare_prober();
-    parts_.spec.groups = std::move(spec->groups);
+    parts_.spec.groups = std::move(spec.groups);
     parts_.spec.daemon = std::move(fixed);
     commands_.guard(parts_.spec.daemon.script_security == ScriptSecurity::refuse);
     carry_out(std::move(intents));
     if (silence_asked) forget_stalls();
+    Response response;
     if (restart_needed)
         response.lines.emplace_back("the other changes in [daemon] take effect when the daemon is restarted");
     if (changes.empty()) changes.emplace_back("no rule has changed");
     response.lines.insert(response.lines.end(), changes.begin(), changes.end());
-    ready();
     return response;
 }
 

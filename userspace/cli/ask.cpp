@@ -10,7 +10,8 @@ namespace nezuban {
 
 namespace {
 
-// A reload reads files and asks who users are; everything else is answered from memory.
+// A reload reads files and asks who users are, perhaps after another one that does (see Reloads); everything else is
+// answered from memory.
 constexpr Duration patience = std::chrono::seconds{10};
 constexpr Duration patience_for_reload = std::chrono::seconds{60};
 

@@ -48,8 +48,9 @@ Server::~Server() {
 std::optional<Time> Server::next_deadline() const {
     std::optional<Time> first = shut_until_;
     const auto consider = [&](Time time) { first = first ? std::min(*first, time) : time; };
-    for (const auto& client : clients_)
-        consider(client.deadline);
+    for (const auto& client : clients_) {
+        if (client.deadline) consider(*client.deadline);
+    }
     if (!door_open_ && !shut_until_ && clients_.size() >= clients_max) consider(clients_.front().since + chance);
     return first;
 }
@@ -57,7 +58,7 @@ std::optional<Time> Server::next_deadline() const {
 void Server::advance(Time now) {
     for (auto place = clients_.begin(); place != clients_.end();) {
         const auto next = std::next(place);
-        if (place->deadline <= now) drop(place);
+        if (place->deadline && *place->deadline <= now) drop(place);
         place = next;
     }
     if (shut_until_ && *shut_until_ <= now) shut_until_.reset();
@@ -99,8 +100,13 @@ void Server::admit(Fd fd, Time now) {
         return;
     }
     if (clients_.size() >= clients_max) drop(clients_.begin());
-    clients_.push_back(
-        {.fd = std::move(fd), .since = now, .deadline = now + patience, .request = {}, .answer = {}, .written = 0});
+    clients_.push_back({.fd = std::move(fd),
+                        .since = now,
+                        .number = next_number_++,
+                        .deadline = now + patience,
+                        .request = {},
+                        .answer = {},
+                        .written = 0});
     const auto place = std::prev(clients_.end());
     const auto watched =
         loop_.watch(place->fd.get(), ready::in, [this, place](std::uint32_t events) { on_ready(place, events); });
@@ -138,8 +144,26 @@ void Server::read(Place place) {
         answer(place, refusal(fmt::format("the request is longer than {} bytes", request_size_max), exit_usage));
     } else if (newline != std::string::npos) {
         const auto request = parse_request(std::string_view{place->request}.substr(0, newline));
-        answer(place, request ? handler_(*request) : refusal(request.error().text, exit_usage));
+        if (request)
+            handle(place, *request);
+        else
+            answer(place, refusal(request.error().text, exit_usage));
     }
+}
+
+void Server::handle(Place place, const Request& request) {
+    const auto number = place->number;
+    const auto unanswered = [this, number] {
+        return std::ranges::find_if(
+            clients_, [&](const Client& client) { return client.number == number && client.answer.empty(); });
+    };
+    handler_(request, [this, unanswered](const Response& response) {
+        if (const auto client = unanswered(); client != clients_.end()) answer(client, response);
+    });
+    const auto waiting = unanswered();
+    if (waiting == clients_.end()) return;
+    waiting->deadline.reset();
+    if (!loop_.modify(waiting->fd.get(), 0)) drop(waiting);
 }
 
 void Server::answer(Place place, const Response& response) {

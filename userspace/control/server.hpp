@@ -23,8 +23,10 @@ namespace nezuban {
 
 class Server {
 public:
+    // May be called at once or later, for as long as the server lives; the first one counts.
+    using Reply = std::function<void(const Response&)>;
     // Called from within Loop::step. Does not throw and does not block.
-    using Handler = std::function<Response(const Request&)>;
+    using Handler = std::function<void(const Request&, Reply)>;
 
     static constexpr std::size_t clients_max = 64;
     static constexpr Duration patience = std::chrono::seconds{5}; // for the request, and again for the answer
@@ -50,7 +52,8 @@ private:
     struct Client {
         Fd fd;
         Time since;
-        Time deadline;
+        std::uint64_t number = 0;
+        std::optional<Time> deadline; // none: the answer is being prepared, for which somebody else has a deadline
         std::string request;
         std::string answer; // not empty: the request is complete, and this is being written
         std::size_t written = 0;
@@ -63,6 +66,7 @@ private:
     void admit(Fd fd, Time now);
     void on_ready(Place place, std::uint32_t events);
     void read(Place place);
+    void handle(Place place, const Request& request);
     void answer(Place place, const Response& response);
     void write(Place place);
     void drop(Place place);
@@ -73,6 +77,7 @@ private:
     Handler handler_;
     std::uint32_t own_uid_;
     std::list<Client> clients_;
+    std::uint64_t next_number_ = 0;
     bool door_open_ = false;
     std::optional<Time> shut_until_; // the system is out of descriptors or memory: not again at once
 };

@@ -86,13 +86,15 @@ Errand::~Errand() {
 }
 
 Errand::Errand(Errand&& other) noexcept
-    : child_(std::exchange(other.child_, 0)), pipe_(std::move(other.pipe_)), ending_(other.ending_) {}
+    : child_(std::exchange(other.child_, 0)), pipe_(std::move(other.pipe_)), said_(std::move(other.said_)),
+      ending_(other.ending_) {}
 
 Errand& Errand::operator=(Errand&& other) noexcept {
     if (this == &other) return *this;
     end();
     child_ = std::exchange(other.child_, 0);
     pipe_ = std::move(other.pipe_);
+    said_ = std::move(other.said_);
     ending_ = other.ending_;
     return *this;
 }
@@ -100,7 +102,11 @@ Errand& Errand::operator=(Errand&& other) noexcept {
 void Errand::end() {
     if (child_ == 0) return;
     const auto child = static_cast<pid_t>(std::exchange(child_, 0));
-    ::kill(child, SIGKILL); // ours and not reaped: nobody else can have this pid
+    // Nobody else can have the pid of who still has his end of the pipe. Who hasn't may have been reaped: where a loop
+    // goes on meanwhile, zombies are let go that nobody there has started.
+    pollfd end{.fd = pipe_.get(), .events = 0, .revents = 0};
+    ::poll(&end, 1, 0);
+    if ((end.revents & POLLHUP) == 0) ::kill(child, SIGKILL);
     // Who has closed the pipe has nothing left to do but to die, which takes no disk; left to itself it would be a
     // zombie until another child ends.
     while (::waitpid(child, nullptr, ending_ ? 0 : WNOHANG) < 0 && errno == EINTR) {
@@ -108,21 +114,27 @@ void Errand::end() {
 }
 
 Errand::Brought Errand::wait(Time deadline) {
-    Brought brought;
-    std::array<char, 65536> piece{};
     while (true) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - monotonic_now()).count();
         pollfd ready{.fd = pipe_.get(), .events = POLLIN, .revents = 0};
         const int polled = ::poll(&ready, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
         if (polled < 0 && errno == EINTR) continue;
-        if (polled <= 0) return brought;
-        const auto size = ::read(pipe_.get(), piece.data(), piece.size());
-        if (size < 0 && errno == EINTR) continue;
-        ending_ = size == 0;
-        if (size <= 0) break;
-        brought.text.append(piece.data(), static_cast<std::size_t>(size));
+        if (polled <= 0 || !take()) return brought();
     }
-    brought.whole = !brought.text.empty() && brought.text.back() == whole;
+}
+
+bool Errand::take() {
+    std::array<char, 65536> piece; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+    const auto size = ::read(pipe_.get(), piece.data(), piece.size());
+    if (size < 0) return errno == EINTR;
+    ending_ = size == 0;
+    said_.append(piece.data(), static_cast<std::size_t>(size));
+    return !ending_;
+}
+
+Errand::Brought Errand::brought() {
+    Brought brought{.text = std::exchange(said_, {})};
+    brought.whole = ending_ && !brought.text.empty() && brought.text.back() == whole;
     if (brought.whole) brought.text.pop_back();
     return brought;
 }

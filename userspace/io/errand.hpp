@@ -29,6 +29,17 @@ public:
     Errand(Errand&&) noexcept;
     Errand& operator=(Errand&&) noexcept;
 
+    // Readable when there is something to take.
+    [[nodiscard]] int descriptor() const {
+        return pipe_.get();
+    }
+    // Of the child.
+    [[nodiscard]] std::uint32_t pid() const {
+        return child_;
+    }
+    // Takes a piece of what was said, which it waits for. False: nothing more will come.
+    bool take();
+
     // What was said until its end, or the deadline.
     struct Brought {
         std::string text;
@@ -38,10 +49,12 @@ public:
 
 private:
     Errand(std::uint32_t child, Fd pipe) : child_(child), pipe_(std::move(pipe)) {}
+    Brought brought();
     void end();
 
     std::uint32_t child_ = 0;
     Fd pipe_;
+    std::string said_;
     bool ending_ = false; // it has closed its end
 };
 

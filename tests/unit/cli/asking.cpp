@@ -22,10 +22,11 @@ namespace {
 class Daemon {
 public:
     Daemon(std::string path, Response response) : loop_(std::move(*Loop::create())) {
-        auto server = Server::listen(loop_, std::move(path), [this, response](const Request& request) {
-            asked = request;
-            return response;
-        });
+        auto server = Server::listen(loop_, std::move(path),
+                                     [this, response](const Request& request, const Server::Reply& reply) {
+                                         asked = request;
+                                         reply(response);
+                                     });
         REQUIRE(server.has_value());
         server_ = std::move(*server);
         thread_ = std::thread([this] {

@@ -27,19 +27,23 @@ namespace {
 
 constexpr Duration plenty = 20s; // no test waits so long: it is what a broken one gives up after
 
-// A server whose answer to everything is the names that it was asked for.
+// A server whose answer to everything is the names that it was asked for; to a reload there is none before `later`.
 struct House {
     test::TempDir directory;
     std::string path = directory.file("control.sock");
     Loop loop = std::move(*Loop::create());
     std::vector<Request> asked;
     std::string extra; // JSON of the answers
+    Server::Reply later;
     std::unique_ptr<Server> server;
 
     House() {
-        auto listening = Server::listen(loop, path, [this](const Request& request) {
+        auto listening = Server::listen(loop, path, [this](const Request& request, const Server::Reply& reply) {
             asked.push_back(request);
-            return Response{.ok = true, .error = {}, .exit_code = 0, .json = extra, .lines = request.names};
+            if (request.verb == Verb::reload)
+                later = reply;
+            else
+                reply({.ok = true, .error = {}, .exit_code = 0, .json = extra, .lines = request.names});
         });
         REQUIRE(listening.has_value());
         server = std::move(*listening);
@@ -207,6 +211,34 @@ TEST_CASE("an answer of megabytes arrives whole, in as many pieces as it takes")
     const auto answer = house.answer_to(of(Verb::status));
     REQUIRE(answer.has_value());
     CHECK(answer->json == house.extra);
+}
+
+TEST_CASE("who waits for an answer that takes its time is answered then, and others meanwhile") {
+    House house;
+    auto waiting = std::async(std::launch::async, [&] { return ask(house.path, of(Verb::reload), plenty); });
+    house.until([&] { return house.later != nullptr; });
+
+    CHECK_FALSE(house.server->next_deadline().has_value());
+    house.server->advance(monotonic_now() + 1h);
+    CHECK(house.server->clients() == 1);
+    CHECK(house.answer_to(of(Verb::status, {"other"}))->lines == std::vector<std::string>{"other"});
+
+    house.later({.lines = {"done"}});
+    house.until([&] { return waiting.wait_for(0s) == std::future_status::ready; });
+    CHECK(waiting.get()->lines == std::vector<std::string>{"done"});
+    house.later({.lines = {"twice"}}); // to nobody
+}
+
+TEST_CASE("who went away before the answer came gets none, and leaves nothing behind") {
+    House house;
+    {
+        Rascal gone{.fd = house.connected()};
+        REQUIRE(gone.say("{\"verb\":\"reload\"}\n"));
+        house.until([&] { return house.later != nullptr; });
+    }
+    house.later({});
+    CHECK(house.server->clients() == 0);
+    CHECK(house.answer_to(of(Verb::status))->ok);
 }
 
 TEST_CASE("a hundred clients at once are all answered") {
