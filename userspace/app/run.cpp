@@ -4,6 +4,7 @@
 #include "app/daemon.hpp"
 #include "app/find_commands.hpp"
 #include "app/store.hpp"
+#include "config/paths.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
 
@@ -31,7 +32,11 @@ int run_daemon(const RunOptions& options) {
     if (!spawner) return complain(spawner.error(), exit_failed);
     auto spec = read_configuration(options.config, std::cerr, guarded_sources(for_disks));
     if (!spec) return exit_configuration;
-    if (options.socket) spec->daemon.socket = *options.socket;
+    if (options.socket) {
+        if (const auto problem = socket_problem(*options.socket); !problem.empty())
+            return complain({.text = "--socket: " + problem}, exit_configuration);
+        spec->daemon.socket = *options.socket;
+    }
     auto features = probe_features(options.without);
     if (auto able = require(features); !able) return complain(able.error(), exit_not_able);
 

@@ -1,6 +1,10 @@
 #include "config/paths.hpp"
 
+#include "core/words.hpp"
+
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace nezuban {
 
@@ -19,6 +23,15 @@ std::string plain_path(std::string_view path) {
 std::string relative_to(std::string_view base, std::string_view path) {
     if (path.starts_with('/')) return std::string(path);
     return std::string(base.substr(0, base.rfind('/') + 1)).append(path); // npos + 1 is 0
+}
+
+std::string socket_problem(std::string_view path) {
+    const auto name = path.substr(path.rfind('/') + 1); // npos + 1 is 0
+    const auto dot = name.rfind('.');
+    if (dot == std::string_view::npos || dot == 0) return {}; // of a hidden file that is no ending
+    const auto ending = name.substr(dot);
+    if (ending != ".notify" && ending != ".health") return {};
+    return fmt::format("{} is the place of what lies beside the socket", quoted(path));
 }
 
 bool is_glob(std::string_view path) {

@@ -1,5 +1,6 @@
 #include "config/schema.hpp"
 
+#include "config/paths.hpp"
 #include "config/patterns.hpp"
 #include "config/targets.hpp"
 
@@ -41,7 +42,15 @@ constexpr std::array daemon{
     Key<D>{"state_dir", "path", R"("/var/lib/nezuban")", "history, restart budgets, pauses, learned baselines",
            [](const Field& f, D& d) { f.absolute_path(d.state_dir); }},
     Key<D>{"socket", "path", R"("/run/nezuban/control.sock")", "where the verbs find the daemon",
-           [](const Field& f, D& d) { f.absolute_path(d.socket, longest_socket); }},
+           [](const Field& f, D& d) {
+               auto path = d.socket;
+               if (!f.absolute_path(path, longest_socket)) return;
+               if (auto problem = socket_problem(path); problem.empty()) {
+                   d.socket = path;
+               } else {
+                   f.error(std::move(problem), "another ending, such as .sock");
+               }
+           }},
     Key<D>{"reconcile", "duration", R"("1s")",
            "how often the kernel's own task list is compared with the table, 100ms to 1h; less often where that takes "
            "long",
