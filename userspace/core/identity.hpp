@@ -21,12 +21,26 @@ struct Identity {
     }
 };
 
+// By pid alone, so that what is kept by identity is found by a bare pid, too: hardly ever do two carry the same one.
 struct IdentityHash {
+    using is_transparent = void;
     std::size_t operator()(const Identity& id) const noexcept {
-        // Two multipliers, because pids and start times may grow in step; the high half, because a multiplication
-        // carries upwards only.
-        const std::uint64_t mixed = id.start_ns * 0x9E3779B97F4A7C15ULL + id.pid * 0xC2B2AE3D27D4EB4FULL;
-        return static_cast<std::size_t>(mixed ^ (mixed >> 32U));
+        return id.pid;
+    }
+    std::size_t operator()(std::uint32_t pid) const noexcept {
+        return pid;
+    }
+};
+struct IdentityEqual {
+    using is_transparent = void;
+    bool operator()(const Identity& a, const Identity& b) const noexcept {
+        return a == b;
+    }
+    bool operator()(std::uint32_t pid, const Identity& id) const noexcept {
+        return id.pid == pid;
+    }
+    bool operator()(const Identity& id, std::uint32_t pid) const noexcept {
+        return id.pid == pid;
     }
 };
 

@@ -67,6 +67,10 @@ struct HangSpec {
     std::optional<std::string> heartbeat_file;
     HangAction action = HangAction::report;
 
+    // Its sign of life is a message.
+    [[nodiscard]] bool notified() const {
+        return heartbeat && !heartbeat_file;
+    }
     friend bool operator==(const HangSpec&, const HangSpec&) = default;
 };
 

@@ -14,6 +14,11 @@ const ProcessTable::Entry* ProcessTable::find(const Identity& id) const {
     return found == entries_.end() ? nullptr : &found->second;
 }
 
+const ProcessTable::Entry* ProcessTable::find_pid(std::uint32_t pid) const {
+    const auto found = entries_.find(pid);
+    return found == entries_.end() ? nullptr : &found->second;
+}
+
 ProcessTable::Entry& ProcessTable::put(Process process) {
     auto [place, fresh] = entries_.try_emplace(process.id);
     auto& entry = place->second;

@@ -26,6 +26,8 @@ public:
 
     [[nodiscard]] Entry* find(const Identity& id);
     [[nodiscard]] const Entry* find(const Identity& id) const;
+    // Whoever carries that number. When an end was lost and nobody has missed it yet, there may be two: either.
+    [[nodiscard]] const Entry* find_pid(std::uint32_t pid) const;
     [[nodiscard]] std::size_t size() const {
         return entries_.size();
     }
@@ -57,7 +59,7 @@ public:
     void for_each(const std::function<void(const Entry&)>& each) const;
 
 private:
-    std::unordered_map<Identity, Entry, IdentityHash> entries_;
+    std::unordered_map<Identity, Entry, IdentityHash, IdentityEqual> entries_;
     std::unordered_set<Identity, IdentityHash> gone_; // since begin_snapshot
     std::uint64_t generation_ = 0;
     bool in_snapshot_ = false;

@@ -94,10 +94,12 @@ void Engine::State::on(const Stalled& event, Turn& turn) {
 }
 
 void Engine::State::on(const Beat& event, Turn& turn) {
-    for (auto& watch : watches) {
-        if (!watch->spec().hang.heartbeat || !watch->has(event.pid)) continue;
+    const auto* entry = desk.table.find_pid(event.pid);
+    if (entry == nullptr) return;
+    for (auto* watch : entry->watches) {
+        if (!watch->spec().hang.notified()) continue;
         watch->beat(turn);
-        touch(watch.get());
+        touch(watch);
     }
 }
 

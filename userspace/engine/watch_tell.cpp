@@ -125,7 +125,7 @@ RunCommand& Watch::run(const Argv& argv, const Incident& why, const std::string&
     if (const auto* group = turn.desk.kin.group_of(*this); group != nullptr && group->fallen())
         environment.emplace_back("NEZUBAN_ROOT_CAUSE", group->root_cause()->rule);
     // As systemd tells its services: beat within this. The shell adds where to.
-    if (spec_.hang.heartbeat && !spec_.hang.heartbeat_file)
+    if (spec_.hang.notified())
         environment.emplace_back(
             "WATCHDOG_USEC",
             std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(*spec_.hang.heartbeat).count()));

@@ -297,6 +297,32 @@ TEST_CASE("a heart that stops beating is found, by file or by notification") {
     }
 }
 
+TEST_CASE("a beat counts for the rules that count its sender and wait for one, and for no other") {
+    auto spec = watching();
+    spec.hang.heartbeat = 10s;
+    Hanging story(spec);
+    const auto scand = story.born("scand");
+    const auto stranger = story.born("cron");
+    const auto beats_in_time = [&](std::uint32_t sender) {
+        story.tell(Beat{.pid = sender});
+        story.scan({});
+        story.scan({});
+        return story.findings().empty();
+    };
+    story.wait(11s);
+
+    CHECK_FALSE(beats_in_time(stranger.pid));
+    CHECK_FALSE(beats_in_time(4'000'000)); // nobody's
+    CHECK(beats_in_time(scand.pid));
+
+    // Its pid is another one's by now.
+    story.exit(scand);
+    const auto next = story.born("scand");
+    story.wait(11s);
+    CHECK_FALSE(beats_in_time(scand.pid));
+    CHECK(beats_in_time(next.pid));
+}
+
 TEST_CASE("the frozen are not hung") {
     Hanging story(watching());
     const auto scand = story.born("scand");
