@@ -6,7 +6,6 @@
 #include "core/words.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
-#include "io/service_manager.hpp"
 #include "report/incident_json.hpp"
 
 #include <algorithm>
@@ -299,7 +298,7 @@ void Daemon::on_timers(Time now) {
     }
     if (seen_ && now_ >= status_at_) {
         if (ready_told_)
-            tell_status(summary(now_));
+            manager_.tell_status(summary(now_));
         else
             ready();
         status_at_ = now_ + (ready_told_ ? status_every : retry_ready);
@@ -345,7 +344,7 @@ void Daemon::handle(const Event& event, Time time) {
 }
 
 void Daemon::ready() {
-    ready_told_ = tell_ready(summary(now_));
+    ready_told_ = manager_.tell_ready(summary(now_));
     if (!ready_told_) status_at_ = now_ + retry_ready;
 }
 
@@ -370,7 +369,7 @@ void Daemon::finish() {
     say_last_words();
     if (parts_.observer.descriptor() >= 0) parts_.loop.forget(parts_.observer.descriptor());
     if (notify_) parts_.loop.forget(notify_->descriptor());
-    tell_stopping();
+    manager_.tell_stopping();
     act(Report{{.time = now_,
                 .happening = Happening::daemon_stop,
                 .reason = fmt::format("stopping with exit code {}", *exit_code_)}});

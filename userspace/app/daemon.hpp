@@ -21,6 +21,7 @@
 #include "engine/engine.hpp"
 #include "io/loop.hpp"
 #include "io/notify_socket.hpp"
+#include "io/service_manager.hpp"
 #include "io/signals.hpp"
 #include "io/spawner.hpp"
 
@@ -143,6 +144,7 @@ private:
     Time look_up_at_{}; // when polling: the next one for a deadline, or the end of a command
     bool child_ended_ = false;
     std::optional<HealthPage> health_;
+    ServiceManager manager_;
     Watchdog watchdog_;
     std::string quit_why_; // an escalation's
     Time status_at_{};

@@ -4,7 +4,6 @@
 #include "control/render.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
-#include "io/service_manager.hpp"
 
 #include <algorithm>
 #include <cstddef>

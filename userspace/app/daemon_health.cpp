@@ -2,7 +2,6 @@
 #include "app/daemon.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
-#include "io/service_manager.hpp"
 
 #include <utility>
 
@@ -34,7 +33,7 @@ void Daemon::watch_ourselves() {
 
 void Daemon::canary_came_back() {
     const auto [tell, again] = watchdog_.came_back(now_);
-    if (tell) tell_alive();
+    if (tell && !manager_.tell_alive()) watchdog_.untold(now_);
     if (again) parts_.store.log(Severity::info, "the kernel's events reach us again");
 }
 

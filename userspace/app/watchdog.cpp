@@ -39,6 +39,10 @@ Watchdog::Return Watchdog::came_back(Time now) {
     return {.tell_alive = wanted_, .again = std::exchange(missing_, false)};
 }
 
+void Watchdog::untold(Time now) {
+    next_ = std::min(next_, now + every_ / tries_an_interval);
+}
+
 std::optional<Duration> Watchdog::deaf_for(Time now) const {
     if (!asked_ || now - *asked_ < std::max(deaf_after, every_ * 2)) return std::nullopt;
     return now - *asked_;

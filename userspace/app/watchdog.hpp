@@ -30,6 +30,9 @@ public:
     // One came back.
     Return came_back(Time now);
 
+    // The service manager had no room for it. It is told again soon, of another one: what this one proves gets old.
+    void untold(Time now);
+
     [[nodiscard]] Time next_deadline() const {
         return next_;
     }

@@ -1,14 +1,13 @@
 #include "io/service_manager.hpp"
 
 #include "core/number.hpp"
-#include "io/fd.hpp"
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -18,26 +17,8 @@ namespace nezuban {
 
 namespace {
 
-// sd_notify waits when the other side's queue is full, and a service manager that hangs would take us with it.
-bool notify(const std::string& state) {
-    const char* name = std::getenv("NOTIFY_SOCKET");
-    if (name == nullptr) return true;
-    const std::string_view path(name);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() < 2 || path.size() >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@')) return true;
-    std::memcpy(address.sun_path, path.data(), path.size());
-    auto size = offsetof(sockaddr_un, sun_path) + path.size();
-    if (path[0] == '@') {
-        address.sun_path[0] = '\0'; // an abstract one: its name has no end but the size
-    } else {
-        ++size;
-    }
-    const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd) return false;
-    const auto sent = ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-                               reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size));
-    return sent >= 0 || errno != EAGAIN;
+Fd open_socket() {
+    return Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
 std::optional<std::uint64_t> number_of(const char* variable) {
@@ -47,25 +28,49 @@ std::optional<std::uint64_t> number_of(const char* variable) {
 
 } // namespace
 
-bool tell_ready(const std::string& status) {
-    return notify("READY=1\nSTATUS=" + status);
+ServiceManager::ServiceManager() {
+    const char* name = std::getenv("NOTIFY_SOCKET");
+    if (name == nullptr) return;
+    std::string path(name);
+    if (path.size() < 2 || path.size() >= sizeof(sockaddr_un::sun_path) || (path[0] != '/' && path[0] != '@')) return;
+    if (path[0] == '@') path[0] = '\0'; // an abstract one: its name has no end but the size
+    address_ = std::move(path);
+    socket_ = open_socket();
 }
 
-void tell_reloading(Time now) {
+// sd_notify waits when the other side's queue is full, and a service manager that hangs would take us with it.
+bool ServiceManager::tell(const std::string& state) {
+    if (address_.empty()) return true;
+    if (!socket_) socket_ = open_socket();
+    if (!socket_) return false;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, address_.data(), address_.size());
+    const auto size = offsetof(sockaddr_un, sun_path) + address_.size() + (address_[0] == '\0' ? 0 : 1);
+    const auto sent = ::sendto(socket_.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                               reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size));
+    return sent >= 0 || errno != EAGAIN;
+}
+
+bool ServiceManager::tell_ready(const std::string& status) {
+    return tell("READY=1\nSTATUS=" + status);
+}
+
+void ServiceManager::tell_reloading(Time now) {
     const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
-    notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
+    tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
 }
 
-void tell_stopping() {
-    notify("STOPPING=1");
+void ServiceManager::tell_stopping() {
+    tell("STOPPING=1");
 }
 
-void tell_status(const std::string& status) {
-    notify("STATUS=" + status);
+void ServiceManager::tell_status(const std::string& status) {
+    tell("STATUS=" + status);
 }
 
-void tell_alive() {
-    notify("WATCHDOG=1");
+bool ServiceManager::tell_alive() {
+    return tell("WATCHDOG=1");
 }
 
 std::optional<Duration> watchdog_interval() {

@@ -27,6 +27,20 @@ TEST_CASE("the service manager is told when the canary comes back, and only then
     CHECK(watchdog.advance(start + 1ms + every, false, false).send);
 }
 
+TEST_CASE("what a full queue of the service manager refused is proved anew, and told, long before the next beat") {
+    auto watchdog = watched();
+    CHECK(watchdog.advance(start, false, false).send);
+    CHECK(watchdog.came_back(start + 1ms).tell_alive);
+
+    watchdog.untold(start + 1ms);
+
+    const auto next = watchdog.next_deadline();
+    CHECK(next == start + 1ms + every / 4);
+    CHECK(watchdog.advance(next, false, false).send);
+    CHECK(watchdog.came_back(next + 1ms).tell_alive);
+    CHECK(watchdog.next_deadline() == next + 1ms + every);
+}
+
 TEST_CASE("one that a full ring refused is sent again, and nothing is said") {
     auto watchdog = watched();
     CHECK(watchdog.advance(start, false, false).send);
