@@ -422,7 +422,10 @@ struct unix_sock {
 	struct sock *peer;
 };
 
+struct scm_fp_list;
+
 struct unix_skb_parms {
+	struct scm_fp_list *fp;
 	u32 consumed;
 };
 

@@ -3,6 +3,7 @@
 #include "support/dead_disk.hpp"
 
 #include <csignal>
+#include <filesystem>
 
 #include <sys/stat.h>
 
@@ -45,6 +46,30 @@ TEST_CASE("a bad configuration changes nothing, and each problem is located") {
     daemon.notifications().await("READY=1");
     await_log(daemon, "nothing was changed");
     CHECK(status_of(daemon)["rules"].size() == 1);
+}
+
+TEST_CASE("where anybody can send signs of life, nobody listens but for a rule that waits for them") {
+    NEEDS_DAEMON();
+    const auto name = fresh_name();
+    const auto waiting = rule(name, "count.min = 0\nhang.heartbeat = \"1h\"");
+    const auto idle = rule(name, "count.min = 0\nhang.heartbeat = \"1h\"\nhang.heartbeat_file = \"/run/beat\"");
+    Daemon daemon(idle);
+    const auto listens = [&] { return std::filesystem::exists(daemon.dir().file("control.notify")); };
+    const auto reload = [&](const std::string& rules) {
+        daemon.configure(rules);
+        REQUIRE(daemon.ask({"reload"}).exit_code == 0);
+    };
+    daemon.start();
+    CHECK_FALSE(listens());
+
+    reload(waiting);
+    CHECK(listens());
+    reload(idle);
+    CHECK_FALSE(listens());
+    reload(waiting);
+    CHECK(listens());
+    CHECK(daemon.stop().exit_code == 0);
+    CHECK_FALSE(listens());
 }
 
 TEST_CASE("a good configuration is applied; rules that did not change keep what they know") {

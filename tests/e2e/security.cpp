@@ -197,7 +197,7 @@ TEST_CASE("run: root does not write into a directory of somebody else's") {
 TEST_CASE("nobody but root can read or enter what the daemon keeps and listens on") {
     NEEDS_ROOT();
     NEEDS_DAEMON();
-    Daemon daemon(rule(fresh_name(), "count.min = 0"));
+    Daemon daemon(rule(fresh_name(), "count.min = 0\nhang.heartbeat = \"1h\""));
     daemon.start();
     REQUIRE(daemon.stop().exit_code == 0); // with all that was written
     daemon.start();

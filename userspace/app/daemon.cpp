@@ -6,6 +6,7 @@
 #include "core/words.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
+#include "probe/descriptors.hpp"
 #include "report/incident_json.hpp"
 
 #include <algorithm>
@@ -53,7 +54,7 @@ Daemon::Daemon(Parts parts)
           },
           [this](const std::string& line) { parts_.store.log(Severity::warning, line); }),
       reloads_(parts_.loop, parts_.config_path, guarded_sources(for_disks),
-               {.begun = [] { tell_reloading(monotonic_now()); },
+               {.begun = [this] { manager_.tell_reloading(monotonic_now()); },
                 .read = [this](const Result<Sources>& sources) { return reload(sources); }}),
       started_(monotonic_now()), turned_(started_), now_(started_), watchdog_(watchdog_interval(), started_) {}
 
@@ -80,7 +81,7 @@ Result<void> Daemon::open() {
             return watched;
     }
     commands_.guard(parts_.spec.daemon.script_security == ScriptSecurity::refuse);
-    open_notify_socket();
+    tend_notify_socket();
     prepare_prober();
     for (const auto& line : missing()) {
         parts_.store.log(Severity::warning, line);
@@ -88,10 +89,23 @@ Result<void> Daemon::open() {
     return {};
 }
 
-void Daemon::open_notify_socket() {
+// Anybody may send to it, so it is there for as long only as a rule waits for what is sent.
+void Daemon::tend_notify_socket() {
+    const bool wanted =
+        std::ranges::any_of(parts_.spec.rules, [](const RuleSpec& rule) { return rule.hang.notified(); });
+    if (wanted == notify_.has_value()) return;
+    if (!wanted) {
+        parts_.loop.forget(notify_->descriptor());
+        notify_.reset();
+        return;
+    }
     // Beside the control socket, whose name is nobody else's: /run/nezuban/control.notify.
-    std::filesystem::path path(parts_.spec.daemon.socket);
-    auto notify = NotifySocket::open(path.replace_extension("notify").string());
+    const auto path = std::filesystem::path(parts_.spec.daemon.socket).replace_extension("notify").string();
+    auto notify = NotifySocket::open(path, [&](int descriptor) {
+        if (const auto refused = refuse_descriptors(descriptor, parts_.features); !refused)
+            parts_.store.log(Severity::warning,
+                             "who sends descriptors to " + path + " can hold the daemon up: " + refused.error().text);
+    });
     if (notify) {
         notify_ = std::move(*notify);
         auto watched = parts_.loop.watch(notify_->descriptor(), ready::in, [this](std::uint32_t) {

@@ -76,7 +76,7 @@ private:
     [[nodiscard]] Time next_deadline() const;
     void on_signals();
     void on_timers(Time now);
-    void open_notify_socket();
+    void tend_notify_socket();
     void prepare_prober();
     [[nodiscard]] Time next_scan() const;
     void scan();

@@ -126,6 +126,7 @@ Response Daemon::apply(Spec spec) {
     const bool silence_asked = std::ranges::any_of(parts_.spec.rules, asks_for_silence);
     parts_.spec.rules = std::move(spec.rules);
     prepare_prober();
+    tend_notify_socket();
     parts_.spec.groups = std::move(spec.groups);
     parts_.spec.daemon = std::move(fixed);
     commands_.guard(parts_.spec.daemon.script_security == ScriptSecurity::refuse);

@@ -36,7 +36,7 @@ std::uint32_t sender_of(msghdr& header) {
     return 0;
 }
 
-// sd_notify may send descriptors along, which nobody here wants.
+// Whoever sends descriptors along gets no message in, where the kernel has a way to say so.
 void close_passed(msghdr& header) {
     for (auto* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
@@ -50,7 +50,7 @@ void close_passed(msghdr& header) {
 
 } // namespace
 
-Result<NotifySocket> NotifySocket::open(const std::string& path) {
+Result<NotifySocket> NotifySocket::open(const std::string& path, const std::function<void(int)>& guard) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path) return fail(path + " is too long for a socket");
@@ -60,6 +60,7 @@ Result<NotifySocket> NotifySocket::open(const std::string& path) {
     const int on = 1;
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0)
         return fail_errno("asking for the senders on " + path);
+    guard(fd.get());
     struct stat info{};
     if (::lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) ::unlink(path.c_str());
     const auto previous = ::umask(0111);

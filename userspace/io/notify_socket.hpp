@@ -6,6 +6,7 @@
 #include "io/fd.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,9 @@ namespace nezuban {
 class NotifySocket {
 public:
     // Anybody may send (0666): a message counts for its sender alone. Replaces what is left there of an earlier run.
-    static Result<NotifySocket> open(const std::string& path);
+    // guard gets the descriptor before anybody can send. It has to keep out what carries descriptors: closed here, one
+    // of a socket that lingers or of a file of FUSE would keep us waiting for as long as its sender likes.
+    static Result<NotifySocket> open(const std::string& path, const std::function<void(int)>& guard);
     ~NotifySocket();
     NotifySocket(NotifySocket&&) noexcept = default;
     NotifySocket& operator=(NotifySocket&&) noexcept = default;

@@ -55,6 +55,11 @@ constexpr std::array rows{
         "as without task storage (since 6.1)"},
     Row{"sys-enter", "tracepoint sys_enter", &KernelFacts::system_calls, false,
         "system calls of who seems to spin are not counted: only its system time tells"},
+    Row{"socket-filter", "socket filter that reads the kernel", &KernelFacts::socket_filter, false,
+        "SO_PASSRIGHTS keeps descriptors out of control.notify, and sd_notify_barrier fails there"},
+    Row{"passrights", "SO_PASSRIGHTS", &KernelFacts::passrights, false,
+        "only needed where no filter can be used: then who sends descriptors to control.notify, which is there for "
+        "WATCHDOG=1, can hold the daemon up (since 6.16)"},
     Row{"connector", "process connector", &KernelFacts::process_connector, false,
         "only needed where BPF can't be used: then processes are polled (CONFIG_PROC_EVENTS, CAP_NET_ADMIN)"},
 };
@@ -97,8 +102,10 @@ Features features_of(const KernelFacts& facts, const Without& without) {
         found.mode = Mode::bpf;
     else if (used.root_like)
         found.mode = used.process_connector && used.first_pid_namespace ? Mode::connector : Mode::polling;
+    found.passrights = used.passrights;
     if (found.mode != Mode::bpf) return found;
 
+    found.socket_filter = used.socket_filter;
     found.typed_tracepoints = used.typed_tracepoints;
     found.exit_tells_group_dead = used.exit_tells_group_dead;
     found.oom_tells_task = used.oom_tells_task;

@@ -56,6 +56,10 @@ struct Features {
     bool stalls = false;
     bool stall_storage = false; // else a hash
     bool system_calls = false;
+
+    // --- who may hold us up: descriptors that are sent to us -----------------------------------------------------
+    bool socket_filter = false;
+    bool passrights = false; // where there is no such filter
 };
 
 [[nodiscard]] Features features_of(const KernelFacts& facts, const Without& without = {});

@@ -1,7 +1,9 @@
 #include "probe/kernel_facts.hpp"
 
 #include "probe/connector.hpp"
+#include "probe/descriptors.hpp"
 #include "probe/kernel_types.hpp"
+#include "probe/owned.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,6 +14,7 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -39,7 +42,7 @@ std::uint64_t effective_capabilities() {
 
 // Lockdown, a seccomp filter of a container or an LSM: none of them shows before it is tried. Lockdown refuses only who
 // reads the kernel's memory, so that is what is tried: the program reads nothing from nowhere.
-std::string why_bpf_is_refused() {
+std::string why_bpf_is_refused(bpf_prog_type type) {
     constexpr auto move = BPF_ALU64 | BPF_MOV;
     const std::array<bpf_insn, 7> reading{{
         {.code = move | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},
@@ -50,8 +53,7 @@ std::string why_bpf_is_refused() {
         {.code = move | BPF_K, .dst_reg = BPF_REG_0},
         {.code = BPF_JMP | BPF_EXIT},
     }};
-    const int program =
-        bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, nullptr, "GPL", reading.data(), reading.size(), nullptr);
+    const int program = bpf_prog_load(type, nullptr, "GPL", reading.data(), reading.size(), nullptr);
     if (program < 0) return std::strerror(-program);
     close(program);
     return {};
@@ -92,7 +94,12 @@ KernelFacts look_at_kernel() {
     facts.root_like = has(CAP_KILL) && has(CAP_SYS_PTRACE);
     facts.may_trace = has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON));
     facts.first_pid_namespace = in_first_pid_namespace();
-    if (facts.may_trace) facts.bpf_refused = why_bpf_is_refused();
+    if (facts.may_trace) {
+        facts.bpf_refused = why_bpf_is_refused(BPF_PROG_TYPE_RAW_TRACEPOINT);
+        facts.socket_filter = why_bpf_is_refused(BPF_PROG_TYPE_SOCKET_FILTER).empty();
+    }
+    if (const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)); socket)
+        facts.passrights = pass_no_rights(socket.get());
     if (has(CAP_NET_ADMIN) && facts.first_pid_namespace)
         facts.process_connector = Connector::open(one_page).has_value();
     add_types(facts);

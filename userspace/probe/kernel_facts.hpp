@@ -12,6 +12,8 @@ struct KernelFacts {
     bool first_pid_namespace = false; // elsewhere the kernel's pids mean nothing
     std::string bpf_refused;          // why a program that does nothing may not be loaded; empty: it may
     bool process_connector = false;   // it answers: CONFIG_PROC_EVENTS, CAP_NET_ADMIN, the first network namespace
+    bool socket_filter = false;       // one that reads the kernel's memory may be loaded
+    bool passrights = false;          // SO_PASSRIGHTS: a socket may refuse descriptors
 
     // --- from vmlinux BTF -------------------------------------------------------------------------------------
     bool types = false;      // there is such a thing
@@ -33,7 +35,7 @@ struct KernelFacts {
     bool system_calls = false;     // tracepoint sys_enter
 };
 
-// Never fails: what can't be found out is absent. Loads one program of two instructions; some 40 ms, for the types.
+// Never fails: what can't be found out is absent. Loads two programs of seven instructions; some 40 ms, for the types.
 [[nodiscard]] KernelFacts look_at_kernel();
 
 } // namespace nezuban

@@ -15,6 +15,8 @@ KernelFacts newest() {
             .may_trace = true,
             .first_pid_namespace = true,
             .process_connector = true,
+            .socket_filter = true,
+            .passrights = true,
             .types = true,
             .life_cycle = true,
             .typed_tracepoints = true,
@@ -38,7 +40,7 @@ KernelFacts oldest() {
     auto facts = newest();
     facts.kernel = "5.10";
     for (auto* fact : {&facts.exit_tells_group_dead, &facts.oom_tells_task, &facts.register_helper,
-                       &facts.symbol_helper, &facts.task_storage, &facts.process_iterator})
+                       &facts.symbol_helper, &facts.task_storage, &facts.process_iterator, &facts.passrights})
         *fact = false;
     return facts;
 }
@@ -105,6 +107,16 @@ TEST_CASE("without BPF the process connector is next, then /proc, and it is said
     untyped.types = false;
     CHECK(features_of(untyped).mode == Mode::connector);
     CHECK(features_of(untyped).why_not_bpf.starts_with("BTF is missing: "));
+}
+
+TEST_CASE("descriptors are filtered out by BPF, and by a socket's own option where there is none") {
+    CHECK(features_of(newest()).socket_filter);
+    CHECK(features_of(oldest()).socket_filter);
+    CHECK_FALSE(features_of(oldest()).passrights);
+    const auto without_bpf = features_of(newest(), {"bpf"});
+    CHECK_FALSE(without_bpf.socket_filter);
+    CHECK(without_bpf.passrights);
+    CHECK_FALSE(features_of(newest(), {"bpf", "passrights"}).passrights);
 }
 
 TEST_CASE("inside a container's pid namespace the connector would tell pids of the host: /proc is polled") {
