@@ -7,6 +7,8 @@
 //   fsfreeze DIR     makes a file system in DIR, on a loop device and in a mount namespace of its own; the child named
 //   X
 //                    sits in it. "freeze", "write" (the child is in D, unkillable), "thaw"
+//   memory DIR       the child named X ("holder") holds the lock of its memory from "hold" until "release": whoever
+//                    reads its command line waits. DIR becomes a file system, seen by nobody else
 //   stopped          stops itself
 //   spin             one thread burns CPU in no system call, among three that tick
 //   silent           ticks every 100 ms; "stop", "resume"
@@ -21,6 +23,7 @@
 //   waits-for-child  in waitpid;  sleeper  in nanosleep;  pipeline  blocked on a slow reader
 //   threads N        N threads that pause
 #include "hang/frozen.hpp"
+#include "hang/held_memory.hpp"
 #include "hang/scene.hpp"
 #include "hang/sockets.hpp"
 
@@ -233,6 +236,8 @@ void play(const nz::Scene& scene) {
         in_vfork();
     else if (kind == "fsfreeze")
         nz::freezer(path, scene.name);
+    else if (kind == "memory")
+        nz::memory_holder(path, scene.name);
     else if (kind == "stopped")
         stopped();
     else if (kind == "spin")

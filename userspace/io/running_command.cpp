@@ -185,26 +185,29 @@ private:
     std::vector<Carrier> carriers_;
 };
 
-// Known by its number, and not by its token yet: its program lies on a disk that doesn't answer. Our own spawner, which
-// may have that number by now, is our child; a command of a dead daemon is not.
-Identity about_to_execute(std::uint32_t pid) {
+// Known by its number, and not by its token: its program lies on a disk that doesn't answer, and is not executed yet,
+// or keeps whoever looks at its memory waiting. Our own spawner, which may have that number by now, is our child; a
+// command of a dead daemon is not. That the number is some other session's is less likely than that a second copy would
+// do harm.
+Identity by_number_alone(std::uint32_t pid, bool unread) {
     const auto stat = look_at(pid);
-    const bool so = stat && stat->comm == spawner_name && stat->ppid != static_cast<std::uint32_t>(::getpid())
-                    && leads_session(pid);
+    const bool so = stat && (unread || stat->comm == spawner_name)
+                    && stat->ppid != static_cast<std::uint32_t>(::getpid()) && leads_session(pid);
     return so ? Identity{.pid = pid, .start_ns = start_ns(*stat)} : Identity{};
 }
 
-Identity choose(const WantedCommand& wanted, std::size_t index, const std::vector<Carrier>& carriers) {
+Identity choose(const WantedCommand& wanted, std::size_t index, const Looks& looks) {
     Identity oldest;
-    for (const auto& carrier : carriers) {
+    for (const auto& carrier : looks.carriers()) {
         if (carrier.wanted != index) continue;
         if (wanted.known.pid != 0 && carrier.id.pid != wanted.known.pid) continue;
         if (oldest.pid != 0 && oldest < carrier.id) continue;
         const auto stat = look_at(carrier.id.pid); // its number may be another's since the look
         if (stat && start_ns(*stat) == carrier.id.start_ns) oldest = carrier.id;
     }
-    if (oldest.pid == 0 && wanted.known.pid != 0) return about_to_execute(wanted.known.pid);
-    return oldest;
+    if (oldest.pid != 0 || wanted.known.pid == 0) return oldest;
+    return by_number_alone(wanted.known.pid,
+                           std::ranges::find(looks.unread(), wanted.known.pid) != looks.unread().end());
 }
 
 } // namespace
@@ -223,13 +226,18 @@ CommandSearch find_running_commands(std::span<const WantedCommand> wanted, Durat
             search.found[i] = known;
         }
     }
-    if (all) pids = session_leaders();
+    // Those of whom the number is known first: that one could not be looked at in time means more of them.
+    if (all) {
+        const auto known = std::exchange(pids, session_leaders());
+        std::ranges::stable_partition(pids,
+                                      [&](std::uint32_t pid) { return std::ranges::find(known, pid) != known.end(); });
+    }
     if (pids.empty()) return search;
     Looks looks(std::move(pids), wanted);
     looks.run(monotonic_now() + patience);
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         if (wanted[i].known.start_ns != 0) continue;
-        search.found[i] = choose(wanted[i], i, looks.carriers());
+        search.found[i] = choose(wanted[i], i, looks);
         if (search.found[i].pid == 0) search.unread = looks.unread();
     }
     return search;

@@ -22,6 +22,7 @@ struct WantedCommand {
 
 struct CommandSearch {
     // One for each wanted; pid 0: nobody. The start is `known`'s, or else as exactly as /proc tells it: see same_start.
+    // A known pid that leads a session and can't be looked at is taken for the one that had it.
     std::vector<Identity> found;
     // Those who could not be looked at in time. Not empty: "nobody" may be wrong.
     std::vector<std::uint32_t> unread;

@@ -5,8 +5,10 @@
 #include "io/running_command.hpp"
 #include "io/spawner.hpp"
 #include "support/features.hpp"
+#include "support/hang.hpp"
 #include "support/privilege.hpp"
 #include "support/skip.hpp"
+#include "support/temp_dir.hpp"
 
 #include <csignal>
 
@@ -120,4 +122,20 @@ TEST_CASE("without a token nothing is looked for") {
     const auto before = memories;
     CHECK(find_commands(test::features(), memories).empty());
     CHECK(memories == before);
+}
+
+TEST_CASE("a command whose memory is locked by what it waits for on a dead disk has not ended") {
+    if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) SKIP("holding a memory's lock needs /dev/fuse");
+    if (!can_load_bpf()) SKIP(why_no_bpf());
+    const TempDir dir;
+    Actor command("nzstuck", {"memory", dir.path().string()}, "nz-command");
+    const auto pid = command.said().at("holder").get<std::uint32_t>();
+    command.tell("hold");
+
+    std::vector memories{with_plan("a", "nz-find-locked", {.pid = pid})};
+    CHECK(find_commands(test::features(), memories).empty());
+
+    CHECK_FALSE(memories[0].plan->ended);
+    CHECK(memories[0].plan->command == as_the_kernel_tells(pid));
+    command.tell("release");
 }

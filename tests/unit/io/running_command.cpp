@@ -279,6 +279,30 @@ TEST_CASE("whoever can't be looked at is said, and the others are found all the 
     CHECK(WEXITSTATUS(status) == fine);
 }
 
+TEST_CASE("a command that is known by its number and can't be looked at runs as long as that number leads a session") {
+    if (::geteuid() != 0) SKIP("mounting needs root");
+    const Process stuck([] { return ::setsid() > 0; });
+    const Process follower([] { return true; });
+    REQUIRE(stuck.works());
+    const TempDir dir;
+    REQUIRE(::mkfifo(dir.file("fifo").c_str(), 0600) == 0);
+
+    const auto said = apart([&] {
+        if (!cover(stuck.pid(), dir.file("fifo"))) return std::string("can't mount");
+        // The third may be any session leader: so all of them are looked at.
+        const std::vector<WantedCommand> wanted{{.token = fresh_token(), .known = {.pid = stuck.pid()}},
+                                                {.token = fresh_token(), .known = {.pid = follower.pid()}},
+                                                {.token = fresh_token()}};
+        const auto search = find_running_commands(wanted, 4s);
+        const auto& found = search.found;
+        const bool so =
+            found.at(0).pid == stuck.pid() && found.at(0).start_ns > 0 && found.at(1).pid == 0 && found.at(2).pid == 0;
+        return std::string(so ? "so it is" : "not so");
+    });
+    if (said == "can't mount") SKIP("nothing can be mounted over /proc here");
+    CHECK(said == "so it is");
+}
+
 TEST_CASE("a look that doesn't come back keeps nothing of ours open") {
     if (::geteuid() != 0) SKIP("mounting needs root");
     const Process stuck([] { return ::setsid() > 0; });
