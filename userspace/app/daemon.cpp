@@ -301,7 +301,7 @@ void Daemon::on_timers(Time now) {
     reloads_.advance(now_);
     // The helpers are replaced when they die, and must not fall to a rule of ours.
     if (std::vector helpers{own_pid(), parts_.spawner.pid(), parts_.store.scribe_pid(), waits_.examiner_pid(),
-                            prober_.pid(), reloads_.pid()};
+                            prober_.pid(), reloads_.pid(), parts_.observer.args_reader_pid()};
         helpers != own_pids_) {
         parts_.engine.set_own_pids(helpers);
         own_pids_ = std::move(helpers);

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace nezuban {
 
@@ -36,13 +37,36 @@ Process* process_of(Event& event) {
 
 // What is read belongs to whoever has the pid now. Should that be somebody else already, the old one's exit is on
 // its way in the ring, and what he is called for these microseconds harms nobody: a signal verifies its target.
-void Enricher::enrich(Event& event, const Needs& needs) {
-    auto* process = process_of(event);
-    if (process == nullptr) return;
-    if (needs.exe && !process->exe) process->exe = text_of(read_exe(process->id.pid));
-    if (needs.args && !process->args) process->args = text_of(read_args(process->id.pid));
-    if (needs.name && !process->name) process->name = name_of(*process);
-    if (needs.cgroups && !process->cgroups) process->cgroups = cgroups_of(*process);
+void Enricher::enrich(std::span<const Lacking> events) {
+    for (const auto& [event, needs] : events) {
+        auto* process = process_of(*event);
+        if (process == nullptr) continue;
+        if (needs.exe && !process->exe) process->exe = text_of(read_exe(process->id.pid));
+        if (needs.name && !process->name) process->name = name_of(*process);
+        if (needs.cgroups && !process->cgroups) process->cgroups = cgroups_of(*process);
+    }
+    read_arguments(events);
+}
+
+void Enricher::read_arguments(std::span<const Lacking> events) {
+    std::vector<Process*> unread;
+    for (const auto& [event, needs] : events) {
+        auto* process = needs.args ? process_of(*event) : nullptr;
+        if (process != nullptr && !process->args) unread.push_back(process);
+    }
+    if (unread.empty()) return;
+    if (!reader_) {
+        for (auto* process : unread)
+            process->args = text_of(read_args(process->id.pid));
+        return;
+    }
+    std::vector<ArgsReader::Asked> asked;
+    asked.reserve(unread.size());
+    for (const auto* process : unread)
+        asked.push_back({.id = process->id, .uid = process->uid, .comm = process->comm});
+    auto texts = reader_->read(asked);
+    for (std::size_t i = 0; i < unread.size(); ++i)
+        unread[i]->args = std::move(texts[i]);
 }
 
 // It begins with the comm that the kernel told; what doesn't is of somebody else, or of before a change of name.

@@ -90,17 +90,7 @@ private:
     }
 
     void send() {
-        std::string_view rest(output_);
-        while (!rest.empty() && !ended_) {
-            const auto sent = write_some(socket, rest);
-            if (sent.how == Transfer::some) {
-                rest.remove_prefix(sent.bytes);
-            } else if (sent.how == Transfer::later) {
-                (void)wait_ready(socket, ready::out, std::nullopt);
-            } else {
-                ended_ = true;
-            }
-        }
+        if (!write_all(socket, output_)) ended_ = true;
         output_.clear();
         told_at_ = monotonic_now();
     }

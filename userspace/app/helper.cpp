@@ -16,8 +16,9 @@ Result<void> start_helper(Spawner& spawner, HelperRole role, const std::shared_p
                             .own = true},
                            [helper](const Spawned& spawned) {
                                helper->failed = spawned.error != 0;
+                               if (helper->failed) return;   // its end of the socket is closed: the loop tells
+                               if (helper->pid != 0) return; // it has said so itself, and may have ended since
                                helper->pid = spawned.pid;
-                               if (helper->failed) return; // its end of the socket is closed: the loop tells
                                helper->child = HelperProcess(spawned.pid);
                                if (helper->killed) helper->child.kill();
                            });

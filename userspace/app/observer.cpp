@@ -3,6 +3,7 @@
 #include "io/clock.hpp"
 
 #include <utility>
+#include <vector>
 
 namespace nezuban {
 
@@ -23,12 +24,13 @@ constexpr Duration between_held = std::chrono::seconds(1);
 
 } // namespace
 
-Result<Observer> Observer::attach(const Features& features, std::uint64_t ring_size) {
+Result<Observer> Observer::attach(const Features& features, std::uint64_t ring_size,
+                                  std::unique_ptr<ArgsReader> reader) {
     auto source = EventSource::attach(features, ring_size);
     if (!source) return std::unexpected(source.error());
     auto list = TaskList::open(features);
     if (!list) return std::unexpected(list.error());
-    return Observer(std::move(*source), std::move(*list), 1 + ring_size / smallest_record / batch);
+    return Observer(std::move(*source), std::move(*list), std::move(reader), 1 + ring_size / smallest_record / batch);
 }
 
 void Observer::compare() {
@@ -68,9 +70,12 @@ Result<bool> Observer::work(const Ends& ends) {
         cost_ = spent_;
         end_list(true, ends);
     } else if (phase_ == Phase::reading || (phase_ == Phase::idle && wanted_ && catch_up_.done(backlog_))) {
-        const auto before = own_cpu_time();
+        const auto used = [this] {
+            return own_cpu_time() + (enricher_.reader() == nullptr ? Duration::zero() : enricher_.reader()->cost());
+        };
+        const auto before = used();
         auto read = read_list(ends);
-        spent_ += own_cpu_time() - before;
+        spent_ += used() - before;
         if (!read) return std::unexpected(read.error());
     }
     return backlog_ || comparing();
@@ -80,6 +85,7 @@ void Observer::end_list(bool complete, const Ends& ends) {
     phase_ = Phase::idle;
     catch_up_.begin();
     source_.list_ended(complete);
+    if (enricher_.reader() != nullptr) enricher_.reader()->compared(complete);
     ends.event(SnapshotEnded{.complete = complete}, monotonic_now());
 }
 
@@ -92,10 +98,18 @@ Result<void> Observer::read_list(const Ends& ends) {
         source_.list_began();
         ends.event(SnapshotBegan{}, monotonic_now());
     }
+    std::vector<Event> listed;
     const auto more = list_.read_slice([&](SnapshotTask task) {
         source_.listed(task);
-        tell(std::move(task), monotonic_now(), ends);
+        listed.emplace_back(std::move(task));
     });
+    std::vector<Enricher::Lacking> lacking;
+    lacking.reserve(listed.size());
+    for (auto& event : listed)
+        lacking.push_back({.event = &event, .needs = ends.needs(event)});
+    enricher_.enrich(lacking);
+    for (const auto& event : listed)
+        ends.event(event, monotonic_now());
     if (!more) {
         end_list(false, ends);
         return std::unexpected(more.error());

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -30,7 +31,9 @@ public:
         std::function<void(const Event&, Time)> event; // given in order
     };
 
-    static Result<Observer> attach(const Features& features, std::uint64_t ring_size);
+    // Without a reader of arguments it may be kept waiting: see Enricher.
+    static Result<Observer> attach(const Features& features, std::uint64_t ring_size,
+                                   std::unique_ptr<ArgsReader> reader = nullptr);
 
     // Readable when there is work; -1: only comparisons make any.
     [[nodiscard]] int descriptor() const {
@@ -45,6 +48,9 @@ public:
     // The ring held more than the last call of work took.
     [[nodiscard]] bool backlog() const {
         return backlog_;
+    }
+    [[nodiscard]] std::uint32_t args_reader_pid() const {
+        return enricher_.reader() == nullptr ? 0 : enricher_.reader()->pid();
     }
     // Processor time of the last whole pass.
     [[nodiscard]] Duration last_cost() const {
@@ -63,8 +69,9 @@ public:
 private:
     enum class Phase { idle, reading, draining };
 
-    Observer(EventSource source, TaskList list, std::size_t batches_in_ring)
-        : source_(std::move(source)), list_(std::move(list)), catch_up_(batches_in_ring) {}
+    Observer(EventSource source, TaskList list, std::unique_ptr<ArgsReader> reader, std::size_t batches_in_ring)
+        : source_(std::move(source)), list_(std::move(list)), enricher_(std::move(reader)), catch_up_(batches_in_ring) {
+    }
     void tell(Event event, Time time, const Ends& ends);
     void tell_losses(const Ends& ends);
     void end_list(bool complete, const Ends& ends);

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -52,7 +53,8 @@ Result<void> record(const RecordOptions& options, const Features& features, Reco
     auto spawner = Spawner::start();
     if (!spawner) return std::unexpected(spawner.error());
     if (auto attached = spawner->attach(*loop); !attached) return attached;
-    auto observer = Observer::attach(features, DaemonSpec{}.ring_size);
+    auto observer =
+        Observer::attach(features, DaemonSpec{}.ring_size, std::make_unique<ArgsReader>(*spawner, recording.log));
     if (!observer) return std::unexpected(observer.error());
 
     bool stopping = false;

@@ -1,5 +1,6 @@
 #include "app/run.hpp"
 
+#include "app/args_reader.hpp"
 #include "app/configuration.hpp"
 #include "app/daemon.hpp"
 #include "app/find_commands.hpp"
@@ -7,8 +8,12 @@
 #include "config/paths.hpp"
 #include "io/clock.hpp"
 #include "io/own_process.hpp"
+#include "rules/matcher.hpp"
 
+#include <algorithm>
 #include <iostream>
+#include <memory>
+#include <string>
 #include <utility>
 
 namespace nezuban {
@@ -48,7 +53,11 @@ int run_daemon(const RunOptions& options) {
     auto store = Store::open(*loop, *spawner, spec->daemon);
     if (!store) return complain(store.error(), exit_failed);
     run_ahead(); // harden says so when that is refused. Programs load in 0.3 s at a load of 11, and else in 0.5 to 3 s
-    auto observer = Observer::attach(features, spec->daemon.ring_size);
+    auto args_reader = std::make_unique<ArgsReader>(
+        *spawner, [&store](const std::string& line) { (*store)->log(Severity::warning, line); });
+    if (std::ranges::any_of(spec->rules, [](const RuleSpec& rule) { return Matcher(rule.match).needs().args; }))
+        args_reader->prepare();
+    auto observer = Observer::attach(features, spec->daemon.ring_size, std::move(args_reader));
     if (!observer) return complain(observer.error(), exit_not_able);
     auto memories = (*store)->memories();
     // After the attaching, so that no end is missed, and before the hardening, which makes a fork dear.

@@ -1,5 +1,6 @@
 #include "cli/main.hpp"
 
+#include "app/args_reader.hpp"
 #include "app/doctor.hpp"
 #include "app/examiner.hpp"
 #include "app/explain.hpp"
@@ -85,6 +86,7 @@ int cli_main(int argc, char** argv) {
         if (argc > 1 && std::string_view{argv[1]} == "scribe") return scribe_main(argc, argv);
         if (argc > 1 && std::string_view{argv[1]} == "examiner") return examiner_main();
         if (argc > 1 && std::string_view{argv[1]} == "prober") return prober_main();
+        if (argc > 1 && std::string_view{argv[1]} == "args") return args_reader_main();
         Options options;
         if (const auto over = parse_command_line(argc, argv, options, std::cout, std::cerr)) return *over;
         const int exit_code = dispatch(options);

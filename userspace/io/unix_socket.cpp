@@ -155,6 +155,19 @@ Transferred write_some(int fd, std::string_view bytes) {
     }
 }
 
+bool write_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const auto sent = write_some(fd, bytes);
+        if (sent.how == Transfer::some)
+            bytes.remove_prefix(sent.bytes);
+        else if (sent.how == Transfer::later)
+            (void)wait_ready(fd, POLLOUT, std::nullopt);
+        else
+            return false;
+    }
+    return true;
+}
+
 bool wait_ready(int fd, std::uint32_t events, std::optional<Duration> timeout) {
     auto deadline = timeout ? std::optional(monotonic_now() + *timeout) : std::nullopt;
     for (;;) {

@@ -59,6 +59,9 @@ struct Transferred {
 [[nodiscard]] Transferred read_some(int fd, std::span<char> into);
 [[nodiscard]] Transferred write_some(int fd, std::string_view bytes);
 
+// All of it, however long that takes. False: nobody is there to read it.
+[[nodiscard]] bool write_all(int fd, std::string_view bytes);
+
 // For clients without a loop: waits until fd is ready for `events` (io/loop.hpp, namespace ready), hung up or failed.
 // False: the time-out came first. No time-out: for ever.
 [[nodiscard]] bool wait_ready(int fd, std::uint32_t events, std::optional<Duration> timeout);
