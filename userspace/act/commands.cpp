@@ -29,7 +29,11 @@ CommandEnded never_started(CommandId id, std::string why) {
 } // namespace
 
 Commands::Commands(Loop& loop, Spawner& spawner, Emit emit, Outputs::Line output, Render render)
-    : spawner_(spawner), emit_(std::move(emit)), render_(std::move(render)), outputs_(loop, std::move(output)) {}
+    : Commands(loop, spawner, std::move(emit), std::move(output), std::move(render), Limits{}) {}
+
+Commands::Commands(Loop& loop, Spawner& spawner, Emit emit, Outputs::Line output, Render render, Limits limits)
+    : spawner_(spawner), emit_(std::move(emit)), render_(std::move(render)), limits_(limits),
+      outputs_(loop, std::move(output)) {}
 
 std::size_t Commands::running(Lane lane) const {
     return static_cast<std::size_t>(
@@ -38,13 +42,19 @@ std::size_t Commands::running(Lane lane) const {
         }));
 }
 
+std::size_t Commands::known(Lane lane) const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(commands_ | std::views::values,
+                              [lane](const Command& command) { return command.lane == lane && !command.adopted; }));
+}
+
 bool Commands::has_room(Lane lane) const {
-    return !queues_.at(lane).empty() && running(lane) < running_limit;
+    return !queues_.at(lane).empty() && running(lane) < limits_.running;
 }
 
 void Commands::run(RunCommand command) {
     auto& queue = queues_.at(lane_of(command));
-    if (queue.size() >= queue_limit) {
+    if (queue.size() >= limits_.queue) {
         events_.emplace_back(never_started(command.id, "too many commands are waiting already"));
     } else {
         queue.push_back(std::move(command));
@@ -56,7 +66,7 @@ void Commands::launch(RunCommand command) {
     auto id = command.id;
     const auto lane = lane_of(command);
     auto refuse = [&](std::string why) { events_.emplace_back(never_started(id, std::move(why))); };
-    if (commands_.size() >= known_limit) return refuse("too many commands that were started never ended");
+    if (known(lane) >= limits_.known) return refuse("too many commands that were started never ended");
     if (commands_.contains(id)) return refuse("a command of this number is running already");
     SpawnRequest request{.argv = std::move(command.argv),
                          .environment = std::move(command.environment),
@@ -119,7 +129,11 @@ void Commands::end(CommandId id) {
     auto found = commands_.find(id);
     if (found != commands_.end()) {
         auto& command = found->second;
-        if (command.phase == Phase::asked) command.end_wanted = true;
+        if (command.phase == Phase::asked && !command.end_wanted) {
+            command.end_wanted = true;
+            const auto latest = monotonic_now() + grace;
+            command.deadline = command.deadline ? std::min(*command.deadline, latest) : latest;
+        }
         if (command.phase == Phase::running) terminate(command, monotonic_now());
     }
     settle();
@@ -187,15 +201,15 @@ void Commands::on_child() {
     settle();
 }
 
-// With a request unanswered, a child that nobody knows may be the one asked for: then as soon as there is none. No
-// other SIGCHLD may ever come.
+// With a request unanswered, a child that nobody knows may be the one asked for: then as soon as there is none. And a
+// command that is not let go yet hides who ended after it. No other SIGCHLD may ever come.
 void Commands::reap_others() {
     if (!others_ended_ || spawner_.outstanding() > 0) return;
-    others_ended_ = false;
-    reap_strays([this](std::uint32_t pid) {
+    const bool all = reap_strays([this](std::uint32_t pid) {
         return std::ranges::any_of(commands_ | std::views::values,
                                    [pid](const Command& command) { return command.pid == pid; });
     });
+    others_ended_ = !all;
 }
 
 void Commands::overdue(CommandId id, Command& command, Time now) {
@@ -214,7 +228,6 @@ void Commands::overdue(CommandId id, Command& command, Time now) {
 }
 
 void Commands::advance(Time now) {
-    reap_others();
     std::vector<CommandId> due;
     for (const auto& [id, command] : commands_) {
         if (command.deadline && *command.deadline <= now) due.push_back(id);
@@ -228,6 +241,7 @@ void Commands::advance(Time now) {
         overdue(id, found->second, now);
         look(id);
     }
+    reap_others();
     outputs_.advance(now);
     settle();
 }

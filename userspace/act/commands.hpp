@@ -22,21 +22,25 @@ public:
     using Emit = std::function<void(Event)>; // CommandStarted, CommandEnded; may call back into run, end and adopt
     using Render = std::function<std::string(const Incident&)>;
 
-    // At once, adopted ones not counted; and that wait for a place. Those that only tell of something, whose mail
-    // server may be what has fallen, have places of their own: a restart never waits for them.
-    static constexpr std::size_t running_limit = 64;
-    static constexpr std::size_t queue_limit = 1000;
-    static constexpr std::size_t known_limit = 1000; // with the adopted and those that even SIGKILL can't end
+    // Of each lane, adopted ones not counted. Those that only tell of something, whose mail server may be what has
+    // fallen, have a lane of their own: a restart never waits for them.
+    struct Limits {
+        std::size_t running = 64;
+        std::size_t queue = 1000; // wait for a place
+        std::size_t known = 1000; // with those that even SIGKILL can't end
+    };
 
     // Loop and spawner must outlive this; the spawner must be attached to the loop.
     Commands(Loop& loop, Spawner& spawner, Emit emit, Outputs::Line output, Render render);
+    Commands(Loop& loop, Spawner& spawner, Emit emit, Outputs::Line output, Render render, Limits limits);
 
     // From the next one on, no command is executed as root that others could alter.
     void guard(bool guarded) {
         guarded_ = guarded;
     }
 
-    // Every RunCommand is answered by one CommandEnded, at the latest 4 s after its time-out.
+    // Every RunCommand is answered by one CommandEnded, at the latest 4 s after its time-out or after it was to be
+    // ended. Its time begins when it leaves the queue.
     void run(RunCommand command);
     void end(CommandId id);
     void adopt(CommandId id);
@@ -50,7 +54,7 @@ public:
 
     enum class Lane { deeds, news };
 
-    [[nodiscard]] std::size_t running(Lane lane) const; // as running_limit counts
+    [[nodiscard]] std::size_t running(Lane lane) const; // as Limits counts
     [[nodiscard]] std::size_t queued(Lane lane) const {
         return queues_.at(lane).size();
     }
@@ -79,16 +83,18 @@ private:
     void settle();
     void reap_others();
     [[nodiscard]] bool has_room(Lane lane) const;
+    [[nodiscard]] std::size_t known(Lane lane) const;
 
     Spawner& spawner_;
     Emit emit_;
     Render render_;
+    Limits limits_;
     std::map<CommandId, Command> commands_;
     std::map<Lane, std::deque<RunCommand>> queues_{{Lane::deeds, {}}, {Lane::news, {}}};
     std::vector<Event> events_; // to be emitted when nothing here is being walked through
     bool guarded_ = true;
     bool settling_ = false;
-    bool others_ended_ = false; // children that are no commands: helpers of the daemon
+    bool others_ended_ = false; // perhaps, children that are no commands: helpers of the daemon
     Outputs outputs_;
 };
 

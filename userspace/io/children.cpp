@@ -37,18 +37,16 @@ void reap_child(std::uint32_t pid) {
     }
 }
 
-int reap_strays(const std::function<bool(std::uint32_t pid)>& known) {
-    int count = 0;
-    while (count < strays_at_once) {
+bool reap_strays(const std::function<bool(std::uint32_t pid)>& known) {
+    for (int count = 0; count < strays_at_once; ++count) {
         // A look first: waitpid(-1) could take the end of a child that died after it was asked about.
         siginfo_t info{};
-        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) break;
+        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return true;
         auto pid = static_cast<std::uint32_t>(info.si_pid);
-        if (known(pid)) break; // it hides those behind it until it is let go
+        if (known(pid)) return false;
         reap_child(pid);
-        ++count;
     }
-    return count;
+    return false;
 }
 
 void signal_group(std::uint32_t pid, int signal) {

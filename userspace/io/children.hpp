@@ -23,8 +23,8 @@ struct ChildEnd {
 void reap_child(std::uint32_t pid);
 
 // Lets go the zombies that nobody here has started: a daemon that is PID 1 or a subreaper gets orphans. Those that are
-// `known` are left alone. At most 1,000 at once; returns how many.
-int reap_strays(const std::function<bool(std::uint32_t pid)>& known);
+// `known` are left alone, and hide those that ended after them. At most 1,000 at once. False: there may be more.
+bool reap_strays(const std::function<bool(std::uint32_t pid)>& known);
 
 // To the whole process group of this unreaped child of ours; to itself alone while it hasn't got one yet.
 void signal_group(std::uint32_t pid, int signal);

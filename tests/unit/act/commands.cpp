@@ -23,7 +23,7 @@ namespace {
 // What the app does around Commands.
 class Here {
 public:
-    Here() {
+    explicit Here(Commands::Limits most = {}) : limits(most) {
         REQUIRE(spawner.attach(loop));
         REQUIRE(loop.watch(signals.fd(), ready::in, [this](std::uint32_t) {
             if (!signals.read().empty()) commands.on_child();
@@ -52,6 +52,7 @@ public:
         return {.id = id, .argv = {"/bin/sh", "-c", script}, .timeout = 1min, .label = "test"};
     }
 
+    Commands::Limits limits;
     Spawner spawner = Spawner::start().value();
     Loop loop = Loop::create().value();
     SignalFd signals = SignalFd::open().value();
@@ -59,7 +60,8 @@ public:
     std::map<CommandId, CommandEnded> ended;
     std::vector<std::string> order;
     std::string said;
-    Commands commands{loop, spawner,
+    Commands commands{loop,
+                      spawner,
                       [this](const Event& event) {
                           if (const auto* begin = std::get_if<CommandStarted>(&event)) {
                               started[begin->id] = begin->pid;
@@ -75,8 +77,21 @@ public:
                           said += line + "\n";
                           order.push_back(line);
                       },
-                      [](const Incident& incident) { return "{\"reason\": \"" + incident.reason + "\"}"; }};
+                      [](const Incident& incident) { return "{\"reason\": \"" + incident.reason + "\"}"; },
+                      limits};
 };
+
+RunCommand told_of(RunCommand command, const std::string& reason) {
+    command.input = Incident{.reason = reason};
+    return command;
+}
+
+// It was asked for, but not begun in its time: it counts as one that can't be ended, until its spawner answers.
+void leave_behind(Here& here, const RunCommand& command) {
+    here.commands.run(command);
+    here.commands.advance(monotonic_now() + 1h);
+    REQUIRE(here.ended.at(command.id).timed_out);
+}
 
 // Nobody of this process group is left (zombies count as gone when their parent is the system's first process).
 bool group_gone(std::uint32_t leader) {
@@ -261,11 +276,7 @@ TEST_CASE("a child that is no command and ended while a request was unanswered i
 
 TEST_CASE("those that only tell of something take nobody's place, however many hang and wait") {
     Here here;
-    auto news = [&](CommandId id) {
-        auto command = here.shell(id, "exec sleep 1000");
-        command.input = Incident{.reason = "it fell"};
-        return command;
-    };
+    auto news = [&](CommandId id) { return told_of(here.shell(id, "exec sleep 1000"), "it fell"); };
     for (CommandId id = 1; id <= 1064; ++id)
         here.commands.run(news(id));
     CHECK(here.ended.empty());
@@ -277,6 +288,69 @@ TEST_CASE("those that only tell of something take nobody's place, however many h
         here.commands.end(id);
     for (CommandId id = 1; id <= 1064; ++id)
         here.end_of(id);
+}
+
+TEST_CASE("those that tell of something and can't be ended keep out their own kind alone") {
+    Here here({.known = 3});
+    const auto spawner = static_cast<pid_t>(here.spawner.pid());
+    ::kill(spawner, SIGSTOP);
+    for (CommandId id = 1; id <= 3; ++id)
+        leave_behind(here, told_of(here.shell(id, "exec sleep 1000"), "it fell"));
+    here.commands.run(told_of(here.shell(4, "true"), "it fell"));
+    CHECK(here.ended.at(4).error == "too many commands that were started never ended");
+
+    here.commands.run(here.shell(5, "exit 3"));
+    ::kill(spawner, SIGCONT);
+    CHECK(here.end_of(5).exit_code == 3);
+}
+
+TEST_CASE("services that their commands have become keep out nobody") {
+    Here here({.known = 3});
+    for (CommandId id = 1; id <= 3; ++id) {
+        here.commands.run(here.shell(id, "exec sleep 1000"));
+        here.start_of(id);
+        here.commands.adopt(id);
+    }
+    here.commands.run(here.shell(4, "exit 3"));
+    CHECK(here.end_of(4).exit_code == 3);
+    for (CommandId id = 1; id <= 3; ++id) {
+        here.commands.end(id);
+        here.end_of(id);
+    }
+}
+
+TEST_CASE("a command that is to end is answered soon, though nobody answers who could begin it") {
+    Here here;
+    const auto spawner = static_cast<pid_t>(here.spawner.pid());
+    ::kill(spawner, SIGSTOP);
+    here.commands.run(here.shell(1, "exec sleep 1000"));
+    here.commands.end(1);
+    here.commands.advance(monotonic_now() + 4s);
+    CHECK(here.ended.contains(1));
+    ::kill(spawner, SIGCONT);
+    while (here.spawner.outstanding() > 0)
+        here.step();
+    here.commands.run(here.shell(2, "true"));
+    here.end_of(2);
+}
+
+TEST_CASE("a child that is no command and ended behind one whose group has time to obey is reaped after that") {
+    Here here;
+    here.commands.run(here.shell(1, "(trap '' TERM; echo ready; while :; do sleep 1000; done) & wait"));
+    here.wait_for_line("ready");
+    here.commands.end(1);
+    siginfo_t info{};
+    REQUIRE(::waitid(P_PID, static_cast<id_t>(here.started.at(1)), &info, WEXITED | WNOWAIT) == 0);
+    const auto stray = ::fork();
+    if (stray == 0) ::_exit(0);
+    REQUIRE(::waitid(P_PID, static_cast<id_t>(stray), &info, WEXITED | WNOWAIT) == 0);
+    here.commands.on_child();
+    REQUIRE(here.ended.empty());
+
+    here.commands.advance(monotonic_now() + 2s); // that no other child ends is the point: nobody tells of one
+    REQUIRE(here.ended.contains(1));
+    here.commands.advance(monotonic_now());
+    CHECK(::waitid(P_PID, static_cast<id_t>(stray), &info, WEXITED | WNOWAIT | WNOHANG) != 0);
 }
 
 TEST_CASE("a dead spawner is an error of the command that was asked for, and no more") {
