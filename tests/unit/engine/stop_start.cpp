@@ -149,10 +149,21 @@ TEST_CASE("a stop command goes before, and signals follow only if it leaves some
         CHECK(story.starts().size() == 1);
     }
     SUBCASE("it never ends") {
+        story.command_starts(stops[0], 500);
         story.wait(90s);
         CHECK(story.told(Happening::restart_failed).size() == 1);
         CHECK(story.starts().empty());
     }
+}
+
+TEST_CASE("who could not be sent a signal and has become somebody else is sent none") {
+    constexpr int no_descriptor_left = 24;
+    TooMany story(pair());
+    story.tell(SignalSent{.id = story.scanners[0], .signal = 15, .error = no_descriptor_left, .for_want = true});
+    story.exec(story.scanners[0], "sh");
+    story.wait(1min);
+    CHECK(story.signalled(15) == Pids{100, 101, 102});
+    CHECK(story.signalled(9) == Pids{101, 102});
 }
 
 TEST_CASE("with nobody there the start follows at once") {
