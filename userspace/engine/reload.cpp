@@ -42,8 +42,10 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
         places.emplace(old[place]->spec().name, place);
     }
     std::unordered_set<std::string> names; // of the new ones
-    for (auto& rule : rules) {
+    for (const auto& rule : rules) {
         names.insert(rule.name);
+    }
+    for (auto& rule : rules) {
         const auto place = places.find(rule.name);
         const auto known = place == places.end() || !old[place->second]
                                ? old.end()
@@ -73,7 +75,15 @@ std::vector<std::string> Engine::reload(std::vector<RuleSpec> rules, std::vector
                                   .paused_until = memory.paused_until});
             next.back()->inherit(**known, turn);
             out.emplace_back(Remember{next.back()->memory()});
+            continue;
         }
+        // Of another name for the same processes: what their former rule has begun is waited for.
+        const auto former = std::ranges::find_if(old, [&](const auto& watch) {
+            return watch && watch->spec().match == next.back()->spec().match && !names.contains(watch->spec().name);
+        });
+        if (former == old.end()) continue;
+        next.back()->inherit(**former, turn);
+        out.emplace_back(Remember{next.back()->memory()});
     }
     std::set<const Watch*> dropped;
     for (const auto& watch : old) {

@@ -310,3 +310,27 @@ TEST_CASE("a snapshot that was being read when the rule came says nothing about 
     CHECK(story.state("queue") == RuleState::ok);
     CHECK(story.all<RunCommand>().empty());
 }
+
+TEST_CASE("a rule of another name for the same processes waits for the command that the former one has begun") {
+    Story story({restartable("old", "scand")});
+    const auto scanner = story.present("scand");
+    story.snapshot();
+    story.kill(scanner, 9);
+    const auto command = story.last_command();
+    story.command_starts(command, 500);
+    story.engine.reload({restartable("new", "scand")}, {}, story.now, story.wanted);
+    story.snapshot();
+    story.wait(10s);
+    CHECK(story.commands("new: restart").empty());
+    SUBCASE("which has mended it") {
+        story.born("scand");
+        story.command_ends(command);
+        story.wait(10s);
+        CHECK(story.state("new") == RuleState::ok);
+        CHECK(story.commands("new: restart").empty());
+    }
+    SUBCASE("which was in vain") {
+        story.command_ends(command, 1);
+        CHECK(story.commands("new: restart").size() == 1);
+    }
+}
