@@ -89,6 +89,54 @@ TEST_CASE("no process can be begun: restarts are tried until one can, and each i
     CHECK(daemon.stop().exit_code == 0);
 }
 
+TEST_CASE("the attempts are used up while no process can be begun: who is to be paged is as soon as one can") {
+    NEEDS_DAEMON();
+    INFO("NEZUBAN_SEED=" << seed());
+    const Cgroup group("pids");
+    if (!group.made()) SKIP("no control group for numbers of processes (version 1) can be made");
+    Dice dice("pids exhausted, and attempts");
+    const TempDir dir;
+    const Leash leash(dir.file("leash"));
+    const auto name = fresh_name();
+    const Diary diary(dir.file("diary"));
+    const Diary pager(dir.file("pager"));
+    Daemon daemon(rule(name, "restart.settle = \"0s\"\nrestart.delay = \"20ms\"\nrestart.delay_max = \"50ms\"\n"
+                             "restart.attempts = 3\nrestart.command = "
+                                 + diary.then(detached(name, leash))
+                                 + "\nescalate.action = \"run\"\nescalate.command = " + pager.then({"/bin/true"})
+                                 + "\n"));
+    Witness witness(similar_to(name));
+    daemon.start();
+    auto pid = await_other(daemon, name, 0);
+    move_in(group, daemon);
+    const auto before = vitals_of(daemon);
+
+    for (std::size_t round = 1; round <= rounds; ++round) {
+        CAPTURE(round);
+        CHECK(daemon.ask({"reset", name}).exit_code == 0);
+        const auto told = history_of(daemon, name)["command_failed"];
+        REQUIRE(group.set("pids.max", "1"));
+        end(pid);
+        await_rule(daemon, name, [&](const json& rule) { return rule["state"] == "exhausted"; });
+        for (const auto deadline = after(); history_of(daemon, name)["command_failed"] <= told;)
+            REQUIRE(Clock::now() < deadline);
+        dice.let_pass(2s);
+        CHECK(pager.lines() == round - 1);
+
+        REQUIRE(group.set("pids.max", "max"));
+        for (const auto deadline = after(); pager.lines() < round;)
+            REQUIRE(Clock::now() < deadline);
+        const auto old = pid;
+        CHECK(daemon.ask({"reset", name}).exit_code == 0);
+        pid = await_other(daemon, name, old);
+        await_history(daemon, name, "escalated", round);
+    }
+    CHECK(pager.lines() == rounds);
+    witness.check();
+    check_no_leak(daemon, before);
+    CHECK(daemon.stop().exit_code == 0);
+}
+
 TEST_CASE("memory is used up in the daemon's group: others are killed for it, and restarts go on") {
     NEEDS_DAEMON();
     INFO("NEZUBAN_SEED=" << seed());

@@ -23,6 +23,7 @@ constexpr std::array rows{
     Row{Happening::restart_failed, "restart_failed", Severity::error},
     Row{Happening::restart_resumed, "restart_resumed", Severity::warning},
     Row{Happening::escalated, "escalated", Severity::error},
+    Row{Happening::command_failed, "command_failed", Severity::warning},
     Row{Happening::stopped_excess, "stopped_excess", Severity::warning},
     Row{Happening::lost_events, "lost_events", Severity::warning},
     Row{Happening::resync, "resync", Severity::info},

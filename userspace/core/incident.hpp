@@ -23,6 +23,7 @@ enum class Happening {
     restart_failed,
     restart_resumed, // by a daemon that follows one which was ended in the middle of it
     escalated,
+    command_failed, // beside a restart: to escalate, against too many, to notify
     stopped_excess,
     lost_events,
     resync,

@@ -35,7 +35,8 @@ struct RuleMemory {
     std::uint32_t streak = 0;   // attempts since it was last healthy for `restart.forget`
     bool exhausted = false;     // latched until reset
     std::string exhausted_reason;
-    bool unready = false; // it runs, but ready.* was not answered well; of an earlier boot: false
+    bool page_owed = false; // escalate.command is not known to have begun
+    bool unready = false;   // it runs, but ready.* was not answered well; of an earlier boot: false
     bool paused = false;
     std::optional<Time> paused_until; // absent: until resumed
     std::optional<PlanMemory> plan;   // absent: none; of an earlier boot: none

@@ -33,6 +33,7 @@ struct Plan {
     std::uint32_t attempt = 0;
     CommandId command = 0;         // under way
     std::uint32_t command_pid = 0; // once started
+    bool command_started = false;  // until then it waits for its place, and is not late
     Time deadline{};               // of the phase; none has one while it waits for others
     Time began{};                  // the first attempt of this row
     std::set<Identity> victims;    // to be gone before the start

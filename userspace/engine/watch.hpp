@@ -33,7 +33,7 @@ namespace nezuban {
 
 class Watch {
 public:
-    // Beyond a command's own time-out, in case that its end never reaches us.
+    // Beyond a command's own time-out, in case that its end does not reach us; then its end is asked for.
     static constexpr Duration command_slack = 30s;
 
     explicit Watch(RuleSpec spec);
@@ -167,8 +167,8 @@ public:
 
     // A restart command whose plan is no more, but which still runs: the next attempt waits for its end.
     struct Outstanding {
-        CommandId id = 0; // 0: none
-        Time until{};     // it must have been heard of
+        CommandId id = 0;               // 0: none
+        std::optional<Time> until = {}; // it must have been heard of; absent: it has not been started yet
         std::string token = {};
         std::uint32_t pid = 0; // once started
     };
@@ -183,6 +183,18 @@ private:
         std::optional<Timers::iterator> timer;
         bool acted = false; // what is done once in an incident was done: said so, ran, escalated
         std::string reason; // of the incident
+    };
+
+    // A command beside restarts: watch_call.cpp.
+    enum class CallKind { escalate, over, notify };
+    struct Call {
+        CallKind kind = CallKind::notify;
+        std::string value = {}; // of count.per
+        std::string reason = {};
+        std::uint32_t attempt = 0;
+        bool started = false;
+        std::uint32_t failures = 0; // to start it
+        Time again_at{};
     };
 
     struct Telling {
@@ -231,6 +243,15 @@ private:
     RunCommand& run(const Argv& argv, const Incident& why, const std::string& what, Turn& turn) const;
     void name_root_cause(Incident& incident, const Turn& turn) const;
 
+    // watch_call.cpp
+    RunCommand& call(Call call, const Incident& why, Turn& turn); // in turn.out
+    void call_started(CommandId id, Turn& turn);
+    void call_ended(const CommandEnded& ended, Turn& turn);
+    void call_again(Turn& turn);
+    [[nodiscard]] bool stands(const Call& call) const;
+    [[nodiscard]] std::optional<Time> next_call() const;
+    [[nodiscard]] static std::string word_of(CallKind kind);
+
     // watch_hang.cpp
     void take_file_beat(const FileBeat& beat, const Turn& turn);
     bool may_be_frozen(const Finding& finding, Look& look, Time now);
@@ -258,11 +279,14 @@ private:
     void attempt_failed(const std::string& why, Turn& turn);
     void recovered(Turn& turn);
     void drop_plan(Turn& turn);
-    void escalate(const std::string& why, Turn& turn);
+    void escalate(const std::string& why, Turn& turn, const std::string& value = {}); // of count.per
     void advance_plan(Turn& turn);
     bool step(Turn& turn); // true: there may be another one at once
     bool hold(Turn& turn);
     bool waits_for_command(Turn& turn);
+    bool waits_for_outstanding(Turn& turn);
+    void break_off(Turn& turn);
+    [[nodiscard]] static bool well_ended(const CommandEnded& ended);
     void step_settling(Turn& turn);
     [[nodiscard]] std::optional<std::string> why_spent(const Turn& turn) const;
     [[nodiscard]] bool mended() const;
@@ -343,6 +367,10 @@ private:
     // too few.
     std::vector<Identity> leaving_;
     Loss last_loss_;
+
+    std::map<CommandId, Call> calls_;                       // asked for, and not ended
+    std::map<std::pair<CallKind, std::string>, Call> owed_; // could not be started
+    bool page_owed_ = false;                                // as it is remembered
 
     // Exits, ended excess and who could not be ended are told at once, but not by the thousand: the rest of a second is
     // told as a sum.

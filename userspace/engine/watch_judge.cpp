@@ -38,6 +38,7 @@ void Watch::judge(Turn& turn) {
         if (unready_ && !mending() && !exhausted_ && mended()) ask_again(turn);
         advance_plan(turn);
     } while (again_);
+    call_again(turn);
     forget(turn);
 }
 
@@ -157,7 +158,7 @@ void Watch::react(const std::string& value, Bucket& bucket, Turn& turn) {
         if (spec_.count.over == Over::stop_newest) hold_down(value, bucket, turn);
         if (spec_.count.over == Over::run && !bucket.acted) {
             bucket.acted = true;
-            run(spec_.count.over_command, incident(Happening::over, bucket.reason, turn), "over", turn);
+            call({.kind = CallKind::over, .value = value}, incident(Happening::over, bucket.reason, turn), turn);
         }
         if (spec_.count.over != Over::restart) return;
     }
@@ -166,7 +167,7 @@ void Watch::react(const std::string& value, Bucket& bucket, Turn& turn) {
         begin_plan(bucket.reason, turn);
     } else if (!bucket.acted) {
         bucket.acted = true;
-        if (spec_.escalate.action != EscalateAction::report) escalate(bucket.reason, turn);
+        if (spec_.escalate.action != EscalateAction::report) escalate(bucket.reason, turn, value);
     }
 }
 
@@ -220,6 +221,7 @@ std::optional<Time> Watch::next_deadline() const {
     if (!timers_.empty()) next = earlier(next, timers_.begin()->first);
     next = earlier(next, plan_deadline());
     next = earlier(next, forget_at_);
+    next = earlier(next, next_call());
     return next;
 }
 

@@ -25,13 +25,7 @@ void Watch::give_way(const Watch& cause, Turn& turn) {
     case Plan::Phase::ending:
     case Plan::Phase::holding: plan_.pulled = true; return;
     case Plan::Phase::starting:
-        if (plan_.command != 0) {
-            turn.out.emplace_back(EndCommand{plan_.command});
-            auto broken_off = outstanding();
-            broken_off.until = turn.now + command_slack;
-            plan_.command = 0;
-            await(std::move(broken_off), turn);
-        }
+        if (plan_.command != 0) break_off(turn);
         break;
     case Plan::Phase::settling: stop_asking(turn); break;
     }

@@ -14,6 +14,11 @@ void Watch::restore(const RuleMemory& memory) {
     exhausted_reason_ = memory.exhausted_reason;
     paused_ = memory.paused;
     if (memory.paused) paused_until_ = memory.paused_until;
+    page_owed_ = exhausted_ && memory.page_owed;
+    if (page_owed_)
+        owed_[{CallKind::escalate, ""}] = {.kind = CallKind::escalate,
+                                           .reason = exhausted_reason_,
+                                           .attempt = static_cast<std::uint32_t>(memory.attempts.size())};
     unready_ = memory.unready && spec_.ready.wanted();
     resume_ = memory.plan;
     if (resume_ && (paused_ || exhausted_ || !spec_.restart.possible())) resume_->dropped = true;
@@ -24,6 +29,7 @@ RuleMemory Watch::memory() const {
                       .attempts = {},
                       .exhausted = exhausted_,
                       .exhausted_reason = exhausted_reason_,
+                      .page_owed = page_owed_,
                       .unready = unready_,
                       .paused = paused_,
                       .paused_until = paused_until_};

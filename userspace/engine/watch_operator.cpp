@@ -66,6 +66,7 @@ void Watch::take(RuleSpec spec, Turn& turn) {
 void Watch::reset(Turn& turn) {
     exhausted_ = false;
     exhausted_reason_.clear();
+    page_owed_ = false;
     budget_.clear();
     for (auto& [value, bucket] : buckets_) {
         bucket.acted = false;

@@ -95,6 +95,7 @@ void Watch::make_way(Turn& turn) {
 RunCommand& Watch::run_step(const Argv& argv, const std::string& what, Turn& turn) {
     plan_.token = next_token(turn);
     plan_.command_pid = 0;
+    plan_.command_started = false;
     remember(turn); // first: whoever follows us has to know of a command that may have been started
     auto why = incident(Happening::restart, plan_.reason, turn);
     why.attempt = plan_.attempt;
@@ -102,7 +103,6 @@ RunCommand& Watch::run_step(const Argv& argv, const std::string& what, Turn& tur
     command.environment.emplace_back("NEZUBAN_RUN", plan_.token);
     plan_.command = command.id;
     turn.desk.restarts[plan_.command] = this;
-    plan_.deadline = turn.now + spec_.restart.timeout + command_slack;
     return command;
 }
 
@@ -114,8 +114,17 @@ void Watch::start(Turn& turn) {
 }
 
 void Watch::command_started(const CommandStarted& started, Turn& turn) {
+    call_started(started.id, turn);
+    const auto late = turn.now + spec_.restart.timeout + command_slack;
+    if (started.id == outstanding_.id) {
+        outstanding_.pid = started.pid;
+        if (!outstanding_.until) outstanding_.until = late;
+        remember(turn);
+    }
     if (started.id != plan_.command) return;
     plan_.command_pid = started.pid;
+    plan_.command_started = true;
+    plan_.deadline = late;
     remember(turn); // by its pid it is found again more surely than by the token, which its children have as well
     // Its exec may have been told before its pid was.
     if (plan_.phase == Plan::Phase::starting && has(started.pid)) adopt(turn);
@@ -135,7 +144,8 @@ void Watch::adopt(Turn& turn) {
 void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
     turn.desk.restarts.erase(ended.id);
     if (ended.id == outstanding_.id) outstanding_ = {};
-    const bool fine = ended.error.empty() && !ended.timed_out && ended.signal == 0 && ended.exit_code == 0;
+    call_ended(ended, turn);
+    const bool fine = well_ended(ended);
     if (ended.id == plan_.check) {
         take_readiness(fine ? "" : "the command " + tell(ended), turn);
         return;
@@ -155,6 +165,10 @@ void Watch::command_ended(const CommandEnded& ended, Turn& turn) {
     }
 }
 
+bool Watch::well_ended(const CommandEnded& ended) {
+    return ended.error.empty() && !ended.timed_out && ended.signal == 0 && ended.exit_code == 0;
+}
+
 void Watch::advance_plan(Turn& turn) {
     while (step(turn)) {
     }
@@ -170,7 +184,7 @@ bool Watch::step(Turn& turn) {
             drop_plan(turn);
             return false;
         }
-        if (turn.now < *plan_deadline()) return false;
+        if (turn.now < plan_.deadline || waits_for_outstanding(turn)) return false;
         plan_.consequence = !plan_.by_hand && !turn.desk.kin.may_start(*this);
         if (!plan_.consequence && !plan_.by_hand) {
             if (const auto spent = why_spent(turn)) {
@@ -200,8 +214,8 @@ bool Watch::step(Turn& turn) {
             attempt_failed("a command of the daemon before us can't be ended", turn);
             return false;
         }
-        if (turn.now >= plan_.deadline) {
-            turn.desk.restarts.erase(std::exchange(plan_.command, 0));
+        if (plan_.command_started && turn.now >= plan_.deadline) {
+            break_off(turn);
             attempt_failed("nothing was heard of the command", turn);
         }
         return false;
@@ -214,10 +228,26 @@ bool Watch::step(Turn& turn) {
 
 // One of a plan that was dropped, or of the daemon before us.
 bool Watch::waits_for_command(Turn& turn) {
-    if (outstanding_.id != 0 && turn.now >= outstanding_.until)
-        turn.desk.restarts.erase(std::exchange(outstanding_, {}).id);
     end_orphan_in_time(turn);
-    return outstanding_.id != 0 || orphan_.pid != 0;
+    return waits_for_outstanding(turn) || orphan_.pid != 0;
+}
+
+// Its end will be told: that is promised of every command. Until then it may still run.
+bool Watch::waits_for_outstanding(Turn& turn) {
+    if (outstanding_.id != 0 && outstanding_.until && turn.now >= *outstanding_.until) {
+        turn.out.emplace_back(EndCommand{outstanding_.id});
+        outstanding_.until = turn.now + command_slack;
+    }
+    return outstanding_.id != 0;
+}
+
+// It is ended, and its end waited for.
+void Watch::break_off(Turn& turn) {
+    turn.out.emplace_back(EndCommand{plan_.command});
+    auto command = outstanding();
+    command.until = turn.now + command_slack;
+    plan_.command = 0;
+    await(std::move(command), turn);
 }
 
 // True: it goes on.
@@ -244,7 +274,9 @@ bool Watch::hold(Turn& turn) {
 std::optional<Time> Watch::plan_deadline() const {
     switch (plan_.phase) {
     case Plan::Phase::none: return std::nullopt;
-    case Plan::Phase::waiting: return std::max(plan_.deadline, outstanding_.until);
+    case Plan::Phase::waiting:
+        if (outstanding_.id == 0) return plan_.deadline;
+        return outstanding_.until ? std::optional(std::max(plan_.deadline, *outstanding_.until)) : std::nullopt;
     case Plan::Phase::clearing:
     case Plan::Phase::holding:
         if (outstanding_.id != 0) return outstanding_.until;
@@ -252,15 +284,23 @@ std::optional<Time> Watch::plan_deadline() const {
     case Plan::Phase::settling: return plan_.deadline;
     case Plan::Phase::ending:
         if (!plan_.unheard.empty()) return plan_.say_again_at;
-        [[fallthrough]];
-    default: return orphan_.pid != 0 ? orphan_until_ : plan_.deadline;
+        return orphan_.pid != 0 ? orphan_until_ : plan_.deadline;
+    case Plan::Phase::stopping:
+    case Plan::Phase::starting:
+        if (orphan_.pid != 0) return orphan_until_;
+        return plan_.command_started ? std::optional(plan_.deadline) : std::nullopt;
     }
+    return std::nullopt;
 }
 
 void Watch::drop_plan(Turn& turn) {
     const bool remembered = plan_.phase > Plan::Phase::waiting && !plan_.asks;
     stop_asking(turn);
-    if (plan_.command != 0) await(outstanding(), turn);
+    // What has begun is finished; what hasn't must not begin when nobody wants it any more.
+    if (plan_.command != 0 && !plan_.command_started)
+        break_off(turn);
+    else if (plan_.command != 0)
+        await(outstanding(), turn);
     plan_ = {};
     make_restless();
     if (remembered) remember(turn);
@@ -268,7 +308,10 @@ void Watch::drop_plan(Turn& turn) {
 
 Watch::Outstanding Watch::outstanding() const {
     if (plan_.command == 0) return outstanding_;
-    return {.id = plan_.command, .until = plan_.deadline, .token = plan_.token, .pid = plan_.command_pid};
+    return {.id = plan_.command,
+            .until = plan_.command_started ? std::optional(plan_.deadline) : std::nullopt,
+            .token = plan_.token,
+            .pid = plan_.command_pid};
 }
 
 void Watch::await(Outstanding command, Turn& turn) {

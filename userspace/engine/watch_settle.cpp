@@ -108,18 +108,20 @@ void Watch::recovered(Turn& turn) {
     report(std::move(told), turn);
 }
 
-void Watch::escalate(const std::string& why, Turn& turn) {
+void Watch::escalate(const std::string& why, Turn& turn, const std::string& value) {
     // Without a restart there is no budget to be spent, and nothing to latch: it is failed as long as it is out of
     // range.
     exhausted_ = spec_.restart.possible();
     exhausted_reason_ = exhausted_ ? why : "";
+    const bool page = spec_.escalate.action == EscalateAction::run;
+    page_owed_ = exhausted_ && page;
     auto told = incident(Happening::escalated, why, turn);
     told.attempt = plan_.attempt;
     told.count = total();
     drop_plan(turn);
     if (exhausted_) remember(turn);
     report(told, turn);
-    if (spec_.escalate.action == EscalateAction::run) run(spec_.escalate.command, told, "escalate", turn);
+    if (page) call({.kind = CallKind::escalate, .value = value}, told, turn);
     if (spec_.escalate.action == EscalateAction::exit)
         turn.out.emplace_back(Quit{.exit_code = spec_.escalate.exit_code, .why = spec_.name + ": " + why});
 }

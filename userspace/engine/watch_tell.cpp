@@ -104,10 +104,11 @@ void Watch::name_root_cause(Incident& incident, const Turn& turn) const {
 
 void Watch::report(Incident incident, Turn& turn) {
     name_root_cause(incident, turn);
-    const bool change_of_state =
-        incident.happening != Happening::exit && incident.happening != Happening::stopped_excess;
+    const bool change_of_state = incident.happening != Happening::exit
+                                 && incident.happening != Happening::stopped_excess
+                                 && incident.happening != Happening::command_failed;
     if (change_of_state && !paused_ && !spec_.notify_command.empty()) {
-        run(spec_.notify_command, incident, "notify", turn).input = incident;
+        call({.kind = CallKind::notify}, incident, turn).input = incident;
     }
     turn.out.emplace_back(Report{std::move(incident)});
 }
@@ -119,7 +120,7 @@ RunCommand& Watch::run(const Argv& argv, const Incident& why, const std::string&
         {"NEZUBAN_GROUP", why.group},
         {"NEZUBAN_EVENT", std::string(name_of(why.happening))},
         {"NEZUBAN_PID", why.pid == 0 ? "" : std::to_string(why.pid)},
-        {"NEZUBAN_REASON", why.reason},
+        {"NEZUBAN_REASON", printable(why.reason)}, // whoever names a process has his word in it
         {"NEZUBAN_ATTEMPT", std::to_string(why.attempt)},
         {"NEZUBAN_COUNT", std::to_string(total())}};
     if (const auto* group = turn.desk.kin.group_of(*this); group != nullptr && group->fallen())

@@ -124,6 +124,7 @@ StoredMemory to_stored(const RuleMemory& memory, const ClockPair& clocks, const 
               {"exhausted", memory.exhausted},   {"exhausted_reason", memory.exhausted_reason},
               {"paused", memory.paused},         {"paused_until", std::move(until)}};
     json["clock"] = {{"boot", boot}, {"ahead_ns", count_of(clocks.to_wall(Time()))}};
+    if (memory.page_owed) json["page_owed"] = true;
     if (memory.unready) json["unready_in"] = boot;
     if (memory.plan) json["plan"] = to_json(*memory.plan, boot);
     stored.json = json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -137,7 +138,7 @@ Result<RuleMemory> from_stored(const StoredMemory& stored, const ClockPair& cloc
     RuleMemory memory{.rule = stored.rule};
     auto written_by = clocks;
     // In this order: the clock is what times are read by.
-    const std::array<Part, 9> parts{{
+    const std::array<Part, 10> parts{{
         {"clock", [&](const Json& value) { written_by = clocks_in(value, boot).value_or(clocks); }},
         {"attempts",
          [&](const Json& value) {
@@ -149,6 +150,7 @@ Result<RuleMemory> from_stored(const StoredMemory& stored, const ClockPair& cloc
         {"streak", [&](const Json& value) { memory.streak = number_in<std::uint32_t>(value); }},
         {"exhausted", [&](const Json& value) { memory.exhausted = bool_in(value); }},
         {"exhausted_reason", [&](const Json& value) { memory.exhausted_reason = text_in(value); }},
+        {"page_owed", [&](const Json& value) { memory.page_owed = bool_in(value); }},
         {"paused", [&](const Json& value) { memory.paused = bool_in(value); }},
         {"paused_until",
          [&](const Json& value) {

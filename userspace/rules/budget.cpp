@@ -25,10 +25,10 @@ bool Budget::spent(Time now) const {
     return used(now) >= attempts_;
 }
 
-Duration Budget::next_delay(Dice& dice) const {
-    if (streak_ == 0 || delay_ == Duration::zero()) return Duration::zero(); // twice nothing never gets anywhere
+Duration Budget::delay_after(std::uint32_t failures, Dice& dice) const {
+    if (failures == 0 || delay_ == Duration::zero()) return Duration::zero(); // twice nothing never gets anywhere
     Duration delay = delay_;
-    for (std::uint32_t i = 1; i < streak_ && delay < delay_max_; ++i) {
+    for (std::uint32_t i = 1; i < failures && delay < delay_max_; ++i) {
         delay *= 2;
     }
     delay = std::min(delay, delay_max_);

@@ -26,7 +26,11 @@ public:
 
     // Before the next attempt. The first in a row is immediate; the second waits `delay`, then twice that, up to
     // `delay_max`, each time a tenth more or less: what died of one common cause shall not come back in one crowd.
-    [[nodiscard]] Duration next_delay(Dice& dice) const;
+    [[nodiscard]] Duration next_delay(Dice& dice) const {
+        return delay_after(streak_, dice);
+    }
+    // The same for anything else that failed so many times in a row.
+    [[nodiscard]] Duration delay_after(std::uint32_t failures, Dice& dice) const;
 
     // Attempts since it was last healthy for long enough.
     [[nodiscard]] std::uint32_t in_a_row() const {

@@ -152,10 +152,6 @@ TEST_CASE("a command that fails is a failed attempt") {
         story.command_ends({.id = id, .error = "no such file"});
         reason = "the command could not be started: no such file";
     }
-    SUBCASE("because nothing was ever heard of it") {
-        story.wait(90s);
-        reason = "nothing was heard of the command";
-    }
     REQUIRE(story.told(Happening::restart_failed).size() == 1);
     CHECK(story.told(Happening::restart_failed)[0].reason == reason);
     CHECK(story.state("scanner") == RuleState::restarting);

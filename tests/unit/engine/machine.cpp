@@ -57,7 +57,7 @@ void Machine::step() {
         }
         end_commands(false);
     } else if (what < 95) {
-        constexpr std::array<Duration, 5> durations{1ms, 10ms, 100ms, 1s, 4s};
+        constexpr std::array<Duration, 6> durations{1ms, 10ms, 100ms, 1s, 4s, 20s};
         advance(durations[up_to(durations.size())]);
     } else {
         operate();

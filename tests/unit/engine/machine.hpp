@@ -38,6 +38,8 @@ private:
         std::string label;
         Time began;
         std::uint32_t service = 0; // the command is this process
+        bool unheard = false;      // its end is told only when it was asked for
+        bool end_wanted = false;
     };
 
     // machine.cpp: the kernel
@@ -97,6 +99,7 @@ private:
 
     std::map<CommandId, Command> running_;
     std::deque<CommandStarted> started_; // not yet told
+    std::set<CommandId> queued_;         // of these: they wait for a place
     std::deque<Signal> signals_;
     std::set<Identity> known_;         // to the engine, by any event
     std::set<Identity> doomed_;        // of the capped rule, by stop-newest

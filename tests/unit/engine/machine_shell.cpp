@@ -103,6 +103,8 @@ void Machine::take() {
     for (const auto& intent : std::exchange(wanted_, {})) {
         if (const auto* command = std::get_if<RunCommand>(&intent)) run(*command);
         if (const auto* adopted = std::get_if<AdoptCommand>(&intent)) running_.erase(adopted->id);
+        if (const auto* end = std::get_if<EndCommand>(&intent); end != nullptr && running_.contains(end->id))
+            running_.at(end->id).end_wanted = true;
         if (const auto* wanted = std::get_if<Signal>(&intent)) signals_.push_back(*wanted);
         if (std::holds_alternative<Resync>(intent)) snapshot_wanted_ = true;
         if (const auto* remember = std::get_if<Remember>(&intent))
@@ -124,15 +126,25 @@ void Machine::run(const RunCommand& command) {
     }
     if (what == "start" && chance(30)) one.service = spawn("svc").pid; // the command is the service itself
     const auto pid = one.service == 0 ? 9000 : one.service;
+    if (!one.rule.empty() && one.service == 0 && !calm_) {
+        one.unheard = chance(3);
+        if (chance(10)) queued_.insert(command.id);
+    }
     running_[command.id] = std::move(one);
     started_.push_back({.id = command.id, .pid = pid});
     if (chance(50)) tell_started();
 }
 
 void Machine::tell_started() {
-    while (!started_.empty()) {
-        const auto started = started_.front();
-        started_.pop_front();
+    for (const auto& started : std::exchange(started_, {})) {
+        const auto command = running_.find(started.id);
+        if (command == running_.end()) continue; // it was ended before
+        if (queued_.contains(started.id) && !calm_ && !chance(5)) {
+            started_.push_back(started);
+            continue;
+        }
+        queued_.erase(started.id);
+        command->second.began = now_;
         engine_.handle(started, now_, wanted_);
         take();
     }
@@ -151,7 +163,20 @@ void Machine::check_restart(const RunCommand& command, const std::string& rule) 
 
 void Machine::end_commands(bool all) {
     tell_started();
-    for (const auto& [id, command] : std::map(running_)) {
+    for (const auto& [id, then] : std::map(running_)) {
+        const auto now = running_.find(id);
+        if (now == running_.end()) continue;
+        const auto command = now->second;
+        if (command.end_wanted) {
+            const bool begun = queued_.erase(id) == 0;
+            running_.erase(id);
+            engine_.handle(
+                CommandEnded{.id = id, .timed_out = true, .error = begun ? "" : "ended before it was started"}, now_,
+                wanted_);
+            take();
+            continue;
+        }
+        if (queued_.contains(id) || (command.unheard && !calm_)) continue;
         const bool late = now_ - command.began > 5s;
         if (!all && !late && !chance(40)) continue;
         const auto service = tasks_.find(command.service);
