@@ -7,8 +7,8 @@
 
 namespace nezuban {
 
-// Each argument ended by NUL, at most 4,096 bytes. Empty for kernel threads and zombies. Takes the lock of that process'
-// memory, and may wait for ever: for who may (see ArgsReader).
+// Each argument ended by NUL, at most 4,096 bytes. Empty for kernel threads and zombies. Takes the lock of that
+// process' memory, and may wait for ever: for who may (see ArgsReader).
 [[nodiscard]] std::optional<std::string> read_args(std::uint32_t pid);
 
 // As ps shows it, at most 63 bytes: of a kernel thread more than its comm, a worker's with what it works on:
