@@ -7,7 +7,6 @@
 #include "core/identity.hpp"
 #include "core/process.hpp"
 #include "core/time.hpp"
-#include "io/spawner.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -17,6 +16,8 @@
 #include <vector>
 
 namespace nezuban {
+
+class Spawner;
 
 // The process itself: answers on standard input's socket until its end.
 int args_reader_main();

@@ -3,6 +3,7 @@
 #include "io/clock.hpp"
 #include "io/loop.hpp"
 #include "io/procfs.hpp"
+#include "io/spawner.hpp"
 #include "support/hang.hpp"
 #include "support/skip.hpp"
 #include "support/temp_dir.hpp"
