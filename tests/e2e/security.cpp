@@ -2,11 +2,14 @@
 #include "e2e/stage.hpp"
 #include "io/alterable.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +27,18 @@ std::string script_file(const TempDir& dir, const std::string& name, ::mode_t mo
     auto path = dir.write(name, "#!/bin/sh\n" + text + "\n");
     if (::chmod(path.c_str(), mode) != 0) fail_with_errno("chmod " + path);
     return path;
+}
+
+bool effective_root(pid_t pid) {
+    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+    std::string key;
+    unsigned real = 0;
+    unsigned effective = 1;
+    for (std::string line; std::getline(status, line);) {
+        std::istringstream words(line);
+        if (words >> key && key == "Uid:") words >> real >> effective;
+    }
+    return effective == 0;
 }
 
 std::string status_line(pid_t pid, const std::string& key) {
@@ -212,6 +227,48 @@ TEST_CASE("nobody but root can read or enter what the daemon keeps and listens o
     CHECK(mode("state") == 0750);
     CHECK(mode("state/lock") == 0640);
     CHECK(mode("state/history.db") == 0640);
+}
+
+TEST_CASE("by match.exe a stranger's process of that name is not counted, though a setuid program makes it root's") {
+    NEEDS_ROOT();
+    NEEDS_DAEMON();
+    // Given a service, and a setuid program under a link that has the service's name
+    const TempDir dir;
+    const auto name = fresh_name();
+    const auto genuine = dir.file(name);
+    const auto setuid = dir.file("setuid");
+    std::filesystem::create_directory(dir.file("strangers"));
+    const auto link = dir.file("strangers/" + name);
+    for (const auto& path : {genuine, setuid})
+        std::filesystem::copy_file(program("nzidle"), path);
+    std::filesystem::create_symlink(setuid, link);
+    REQUIRE(::chmod(dir.path().c_str(), 0755) == 0);
+    REQUIRE(::chmod(setuid.c_str(), 04755) == 0);
+    auto stranger = start_program("nzidle");
+    stranger.ask("setgid 65534");
+    stranger.ask("setuid 65534");
+    stranger.ask("exec " + link);
+    if (!effective_root(stranger.pid()))
+        SKIP("no program is setuid here: " + dir.path().string()
+             + " is mounted nosuid, or we run without new privileges");
+
+    // when the stranger's process comes first, and one is one too many,
+    const auto rule_of = [&](const std::string& rule, const std::string& keys) {
+        return "[[process]]\nname = \"" + rule + "\"\nmatch.comm = \"" + name + "\"\ncount.min = 0\n" + keys + "\n";
+    };
+    Daemon daemon(rule_of("by-user", "match.user = \"root\"")
+                  + rule_of("by-exe", "match.user = \"root\"\nmatch.exe = \"" + genuine
+                                          + "\"\ncount.max = 1\ncount.over = \"stop-newest\""));
+    daemon.start();
+    Child service({genuine});
+    service.read_line(); // it is ready
+
+    // then his effective uid is all that match.user asks for, but the service alone is counted by its file, and lives.
+    const auto seen = await_rule(daemon, "by-user", [](const json& rule) { return rule["count"] == 2; });
+    const auto pids = seen["pids"].get<std::vector<pid_t>>();
+    CHECK(std::ranges::find(pids, stranger.pid()) != pids.end());
+    CHECK(only_pid(rule_status(daemon, "by-exe")) == service.pid());
+    CHECK(count_of(daemon, "by-exe", "over") == 0);
 }
 
 TEST_CASE("a name that a script was given by somebody does not reach the terminal as it is") {

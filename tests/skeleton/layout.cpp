@@ -76,7 +76,8 @@ TEST_CASE_TEMPLATE("the life-cycle records have the same layout in the kernel an
             FIELD(nz_exit, status), FIELD(nz_exit, flags), FIELD(nz_exit, sender_pid), FIELD(nz_exit, sender_uid),
             FIELD(nz_exit, sender_signal), FIELD(nz_exit, sender_comm)}});
     check(object, "nz_change", {sizeof(nz_change), {FIELD(nz_change, head), FIELD(nz_change, task)}});
-    check(object, "nz_counters", {sizeof(nz_counters), {FIELD(nz_counters, sent), FIELD(nz_counters, lost)}});
+    check(object, "nz_counters",
+          {sizeof(nz_counters), {FIELD(nz_counters, sent), FIELD(nz_counters, lost), FIELD(nz_counters, held)}});
     Programs::destroy(skeleton);
 }
 
