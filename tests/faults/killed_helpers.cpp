@@ -26,14 +26,19 @@ TEST_CASE("helpers are killed at any instant: restarts are made, none of them tw
     NEEDS_DAEMON();
     INFO("NEZUBAN_SEED=" << seed());
     Dice dice("killed helpers");
-    const std::vector<std::string> helpers{"nezuban-scribe", "nezuban-spawner", "nezuban-spawner", "nezuban-examiner",
-                                           "nezuban-prober"};
+    const std::vector<std::string> helpers{"nezuban-scribe",  "nezuban-spawner", "nezuban-spawner",
+                                           "nezuban-examine", "nezuban-probe",   "nezuban-args"};
     const TempDir dir;
     const Leash leash(dir.file("leash"));
     const Service service(dir, leash);
-    Daemon daemon(service.text);
+    // Beside the service, rules for which each of the helpers is needed
+    Daemon daemon(
+        service.text + rule(fresh_name(), "count.min = 0\nready.tcp = \"127.0.0.1:9\"\nrestart.command = [\"true\"]")
+        + "[[process]]\nname = \"" + fresh_name() + "\"\nmatch.args = [\"--nobody-has-it\"]\ncount.min = 0\n");
     Witness witness(similar_to(service.name));
     daemon.start();
+    for (const auto& helper : helpers)
+        REQUIRE(await_helper(daemon, helper) > 0);
     auto pid = service.await_pid(daemon);
     const auto before = vitals_of(daemon);
 
