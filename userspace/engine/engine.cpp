@@ -56,6 +56,7 @@ void Engine::handle(const Event& event, Time now, Intents& out) {
 
 void Engine::set_own_pids(const std::vector<std::uint32_t>& pids) {
     state_->desk.own_pids = {pids.begin(), pids.end()};
+    state_->desk.own_pids.erase(0); // a helper that isn't there is nobody's parent
 }
 
 void Engine::advance(Time now, Intents& out) {

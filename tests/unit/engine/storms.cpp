@@ -261,6 +261,15 @@ TEST_CASE("a command of ours is nobody's excess, however its program is called, 
     CHECK(story.signalled(9) == Pids{next.pid, command.pid});
 }
 
+TEST_CASE("who has no parent that can be seen is no command of a helper that isn't there") {
+    Story story({capped(1)}, {.own_pids = {50, 0}});
+    story.present("filterd");
+    const auto newest = story.present("filterd");
+    story.world[newest].ppid = 0;
+    story.snapshot();
+    CHECK(story.signalled(9) == Pids{newest.pid});
+}
+
 TEST_CASE("a thousand who could not be ended are not told by the thousand") {
     Story story({capped(0)});
     for (int i = 0; i < 1000; ++i) {
