@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A filter of a Unix datagram socket that anybody may send to: what carries descriptors is dropped. The filter runs
- * in the sender's system call, when the descriptors hang on the message already, so whatever the last close of one
- * of them has to wait for (a socket that lingers, a file of FUSE) the sender waits for. Once the message is in the
- * queue it would be the receiver, whether he takes them or not.
+ * A filter of a Unix datagram socket that anybody may send to: what carries descriptors is dropped. The
+ * filter runs in the sender's system call, when the descriptors hang on the message already, so whatever the
+ * last close of one of them has to wait for (a socket that lingers, a file of FUSE) the sender waits for.
+ * Once the message is in the queue it would be the receiver, whether he takes them or not.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -11,7 +11,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* The verifier lets no filter read this part of a message; but what it is given is the kernel's own buffer. */
+/* The verifier lets no filter read this part of a message; but what it is given is the kernel's own buffer.
+ */
 SEC("socket")
 int refuse_descriptors(struct __sk_buff *message)
 {

@@ -213,12 +213,13 @@ int BPF_PROG(handle_exit_by_count, struct task_struct *task)
 }
 
 /*
- * Has it changed so often that the next comparison will do? One loop of prctl makes a million records a second,
- * as many as the daemon can take; the ring is for everybody. Two that count at once may lose one of it.
+ * Has it changed so often that the next comparison will do? One loop of prctl makes a million records a
+ * second, as many as the daemon can take; the ring is for everybody. Two that count at once may lose one of
+ * it.
  */
 static __always_inline bool changes_too_often(u32 pid)
 {
-	struct changes fresh = { .since_ns = bpf_ktime_get_ns(), .told = 1 };
+	struct changes fresh = {.since_ns = bpf_ktime_get_ns(), .told = 1};
 	struct changes *known = bpf_map_lookup_elem(&changers, &pid);
 
 	if (!known) {
