@@ -15,6 +15,7 @@
 using namespace nezuban;
 using namespace nezuban::test;
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 
 namespace {
 
@@ -23,7 +24,7 @@ constexpr Duration plenty = 20s;
 
 const Texts texts{
     {main_file, "include = [\"conf.d/*\"]\n[[process]]\nname = \"a\"\nmatch.comm = \"a\"\nmatch.user = \"mailsec\"\n"},
-    {"/etc/nezuban/conf.d/b", std::string("[[process]]\nname = \"b\"\nmatch.group = \"root\"\n# 7:\n\0 \xff", 58)},
+    {"/etc/nezuban/conf.d/b", "[[process]]\nname = \"b\"\nmatch.group = \"root\"\n# 7:\n\0 \xff"s},
     {"/etc/nezuban/conf.d/c", "[[process]]\nname = \"c\"\nmatch.user = \"nobody-knows\"\n"},
 };
 
