@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -228,9 +229,9 @@ CommandSearch find_running_commands(std::span<const WantedCommand> wanted, Durat
     }
     // Those of whom the number is known first: that one could not be looked at in time means more of them.
     if (all) {
-        const auto known = std::exchange(pids, session_leaders());
-        std::ranges::stable_partition(pids,
-                                      [&](std::uint32_t pid) { return std::ranges::find(known, pid) != known.end(); });
+        const auto known = pids;
+        std::ranges::copy_if(session_leaders(), std::back_inserter(pids),
+                             [&](std::uint32_t pid) { return std::ranges::find(known, pid) == known.end(); });
     }
     if (pids.empty()) return search;
     Looks looks(std::move(pids), wanted);
