@@ -106,6 +106,7 @@ struct ArgsReader::State {
         if (came == Came::answer) {
             born = true;
             pause = between_starts;
+            counted = first.cost;     // its birth is no part of any reading
             process->pid = first.pid; // before the spawner's answer, for which the loop has to turn
             process->child = HelperProcess(first.pid);
             return true;

@@ -30,7 +30,7 @@ int args_reader_main() {
     ignore_signals(); // it ends when the watcher does, not before
     // The watcher waits for it, and is ahead of all others itself.
     if (!run_ahead()) run_among_others(niceness);
-    if (!write_all(socket, aw::encode({.pid = own_pid()}))) return 0;
+    if (!write_all(socket, aw::encode({.pid = own_pid(), .cost = own_cpu_time()}))) return 0;
     wire::Frames frames;
     std::array<char, 4096> piece{};
     for (;;) {

@@ -11,7 +11,8 @@
 
 namespace nezuban::args_wire {
 
-// Watcher to reader: whose are asked for. Back, in the same order: what was read. Its first word is its own pid alone.
+// Watcher to reader: whose are asked for. Back, in the same order: what was read. Its first word is its own pid,
+// without args.
 struct Message {
     std::uint32_t pid = 0;
     std::optional<std::string> args = {};
