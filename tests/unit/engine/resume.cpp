@@ -16,8 +16,6 @@ using namespace nezuban::test;
 
 namespace {
 
-constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
-
 // What there is, and what sets it off.
 struct Plot {
     std::vector<RuleSpec> rules;
