@@ -10,6 +10,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "changes.h"
 #include "compat.h"
 #include "path.h"
 #include "ring.h"
@@ -57,19 +58,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct nz_stopper);
 } stoppers SEC(".maps");
-
-/* Of a process that has changed its name or cgroup lately. */
-struct changes {
-	u64 since_ns;
-	u64 told;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u32);
-	__type(value, struct changes);
-} changers SEC(".maps");
 
 /* An exec record is too large for the stack; one for each CPU, because an exec runs in process context only.
  */
@@ -210,32 +198,6 @@ SEC(TRACEPOINT("sched_process_exit"))
 int BPF_PROG(handle_exit_by_count, struct task_struct *task)
 {
 	return FOLLOW(task, signal, live.counter) == 0 ? tell_exit(task) : 0;
-}
-
-/*
- * Has it changed so often that the next comparison will do? One loop of prctl makes a million records a
- * second, as many as the daemon can take; the ring is for everybody. Two that count at once may lose one of
- * it.
- */
-static __always_inline bool changes_too_often(u32 pid)
-{
-	struct changes fresh = {.since_ns = bpf_ktime_get_ns(), .told = 1};
-	struct changes *known = bpf_map_lookup_elem(&changers, &pid);
-
-	if (!known) {
-		bpf_map_update_elem(&changers, &pid, &fresh, BPF_ANY);
-		return false;
-	}
-	if (fresh.since_ns - known->since_ns > NZ_CHANGES_NS) {
-		*known = fresh;
-		return false;
-	}
-	if (known->told < NZ_CHANGES_TOLD) {
-		known->told++;
-		return false;
-	}
-	__sync_fetch_and_add(&counters.held, 1);
-	return true;
 }
 
 static __always_inline int tell_change(struct task_struct *task, const char *comm)

@@ -2,15 +2,13 @@
 // his disk is dead. The daemon isn't everybody.
 #include "e2e/stage.hpp"
 #include "support/hang.hpp"
+#include "support/privilege.hpp"
 
 #include <csignal>
 
 #include <fmt/format.h>
 
 using namespace nezuban::test;
-
-#define NEEDS_FUSE()                                                                                                   \
-    if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) SKIP("holding a memory's lock needs /dev/fuse")
 
 namespace {
 

@@ -20,6 +20,12 @@ void include(const Daemon& daemon, const std::string& glob) {
     daemon.dir().write("nezuban.toml", "include = [\"" + glob + "\"]\n" + daemon.dir().read("nezuban.toml"));
 }
 
+// Its errors are read apart.
+Child begin_reload(const Daemon& daemon) {
+    return Child({nezuban_binary(), "reload", "--socket", daemon.socket(), "-c", daemon.config()},
+                 {.own_errors = true});
+}
+
 } // namespace
 
 TEST_CASE("a bad configuration changes nothing, and each problem is located") {
@@ -149,8 +155,7 @@ TEST_CASE("a configuration that is gone changes nothing") {
     daemon.start();
 
     std::filesystem::remove(daemon.config());
-    Child reload({nezuban_binary(), "reload", "--socket", daemon.socket(), "-c", daemon.config()},
-                 {.own_errors = true});
+    auto reload = begin_reload(daemon);
     const auto errors = reload.errors().rest(after());
 
     CHECK(reload.wait().exit_code == 2);
@@ -173,8 +178,7 @@ TEST_CASE("a reload that waits for a dead disk holds up nobody, and another one 
     // Given one that has to read from it,
     daemon.configure(rule(name) + rule(added, "count.min = 0"));
     include(daemon, "disk/*.toml");
-    Child waiting({nezuban_binary(), "reload", "--socket", daemon.socket(), "-c", daemon.config()},
-                  {.own_errors = true});
+    auto waiting = begin_reload(daemon);
     daemon.notifications().await("RELOADING=1");
 
     // when the daemon is asked, and somebody dies, it is there;
@@ -184,8 +188,7 @@ TEST_CASE("a reload that waits for a dead disk holds up nobody, and another one 
 
     // and when the next one is asked for, which needs no disk, it waits for its turn.
     daemon.configure(rule(name) + rule(added, "count.min = 0"));
-    Child second({nezuban_binary(), "reload", "--socket", daemon.socket(), "-c", daemon.config()},
-                 {.own_errors = true});
+    auto second = begin_reload(daemon);
     CHECK(status_of(daemon)["rules"].size() == 1);
     disk.give_up();
 

@@ -2,10 +2,9 @@
 // gone.
 #pragma once
 
-#include "apart.hpp"
 #include "fd.hpp"
+#include "own_mount.hpp"
 
-#include <filesystem>
 #include <string>
 
 #include <fcntl.h>
@@ -15,16 +14,12 @@ namespace nezuban::test {
 
 class DeadDisk {
 public:
-    explicit DeadDisk(std::string path) : path_(std::move(path)), server_(::open("/dev/fuse", O_RDWR | O_CLOEXEC)) {
-        static const bool alone = take_own_mounts();
-        std::filesystem::create_directory(path_);
-        const auto options = "fd=" + std::to_string(server_.get()) + ",rootmode=40000,user_id=0,group_id=0";
-        mounted_ = alone && server_.get() >= 0
-                   && ::mount("nztest", path_.c_str(), "fuse", MS_NOSUID | MS_NODEV, options.c_str()) == 0;
-    }
+    explicit DeadDisk(std::string path)
+        : server_(::open("/dev/fuse", O_RDWR | O_CLOEXEC)),
+          mount_(std::move(path), "fuse", MS_NOSUID | MS_NODEV,
+                 "fd=" + std::to_string(server_.get()) + ",rootmode=40000,user_id=0,group_id=0") {}
     ~DeadDisk() {
-        give_up();
-        if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+        give_up(); // first: whoever lets go of the mount waits for nobody then
     }
     DeadDisk(const DeadDisk&) = delete;
     DeadDisk& operator=(const DeadDisk&) = delete;
@@ -32,7 +27,7 @@ public:
     DeadDisk& operator=(DeadDisk&&) = delete;
 
     [[nodiscard]] bool mounted() const {
-        return mounted_;
+        return mount_.mounted();
     }
     // Whoever waits for it gets an error.
     void give_up() {
@@ -40,9 +35,8 @@ public:
     }
 
 private:
-    std::string path_;
     Fd server_;
-    bool mounted_ = false;
+    OwnMount mount_;
 };
 
 } // namespace nezuban::test

@@ -1,9 +1,15 @@
 // What this machine and this user allow: what isn't allowed is skipped, with the reason.
 #pragma once
 
+#include "skip.hpp"
+
 #include <string>
 
 #include <unistd.h>
+
+// For `nzstuck memory`.
+#define NEEDS_FUSE()                                                                                                   \
+    if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) SKIP("holding a memory's lock needs /dev/fuse")
 
 namespace nezuban::test {
 

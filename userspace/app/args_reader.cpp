@@ -35,7 +35,6 @@ constexpr Duration window = 1s;
 constexpr Duration most_of_one_user = 60ms; // in a window
 constexpr Duration most_of_all = 300ms;
 constexpr Duration most_at_first = 3s;
-constexpr std::size_t most_stuck = 8;
 constexpr std::size_t at_once = 64; // so many questions fit into the socket while nobody reads them
 constexpr int most_deaths = 2;      // in one reading
 
@@ -53,8 +52,7 @@ struct ArgsReader::State {
     std::function<void(std::string)> log;
     std::shared_ptr<Helper> process;
     bool born = false;
-    std::vector<std::shared_ptr<Helper>> stuck; // killed, and not known to have ended
-    bool gave_up = false;
+    StuckHelpers<Helper> stuck;
     bool served = false; // it has answered a question
     Duration cost{};
     Duration counted{}; // of this process
@@ -75,15 +73,13 @@ struct ArgsReader::State {
     bool start(Time now) {
         if (process) return true;
         if (not_before && now < *not_before) return false;
-        std::erase_if(stuck, [](const auto& one) { return one->ended(); });
-        if (stuck.size() >= most_stuck) {
-            if (!std::exchange(gave_up, true))
+        if (stuck.too_many()) {
+            if (stuck.to_be_told())
                 log(fmt::format("{} readers of arguments hang: none are read until one of them comes back",
-                                stuck.size()));
+                                stuck.all().size()));
             not_before = now + between_starts;
             return false;
         }
-        gave_up = false;
         auto one = std::make_shared<Helper>();
         if (auto asked = start_helper(spawner, {.name = "args"}, one); !asked) {
             log("starting the reader of arguments: " + asked.error().text);
@@ -120,8 +116,7 @@ struct ArgsReader::State {
     void drop() {
         const auto one = std::exchange(process, nullptr);
         one->socket.reset();
-        one->kill();
-        if (!one->ended()) stuck.push_back(one);
+        stuck.give_up(one);
     }
 
     // One frame; nothing: none came in this time.

@@ -1,10 +1,10 @@
 // What watcher and reader of arguments say to each other, as bytes. Both are the same program.
 #pragma once
 
+#include "app/records.hpp"
 #include "core/time.hpp"
 
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,20 +27,15 @@ struct Head {
 
 // A whole frame, as wire::Frames takes it apart.
 [[nodiscard]] inline std::string encode(const Message& message) {
-    const Head head{.cost = message.cost.count(), .pid = message.pid, .known = message.args ? 1U : 0U};
-    const auto text = message.args.value_or("");
-    const auto length = static_cast<std::uint32_t>(sizeof head + text.size());
-    std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
-    bytes.append(reinterpret_cast<const char*>(&head), sizeof head);
-    return bytes.append(text);
+    return records::frame(Head{.cost = message.cost.count(), .pid = message.pid, .known = message.args ? 1U : 0U},
+                          message.args ? std::string_view(*message.args) : std::string_view());
 }
 
 [[nodiscard]] inline std::optional<Message> decode(std::string_view frame) {
-    Head head{};
-    if (frame.size() < sizeof head) return std::nullopt;
-    std::memcpy(&head, frame.data(), sizeof head);
-    Message message{.pid = head.pid, .cost = Duration(head.cost)};
-    if (head.known != 0) message.args = frame.substr(sizeof head);
+    const auto head = records::take<Head>(frame);
+    if (!head) return std::nullopt;
+    Message message{.pid = head->pid, .cost = Duration(head->cost)};
+    if (head->known != 0) message.args = frame;
     return message;
 }
 

@@ -27,7 +27,6 @@ constexpr Duration hanging = 1s; // at the same process, or file
 constexpr Duration least_silence = 3s;
 constexpr Duration most_silence = 1min;
 constexpr Duration between_starts = 1s;
-constexpr std::size_t most_stuck = 8;
 constexpr std::size_t most_questions = 32'768; // 4 MB; more threads than that are not all waiting for locks
 
 struct Round {
@@ -46,7 +45,7 @@ struct Examiner::State {
     std::function<void(WaitScan)> done;
     std::function<void(std::string)> log;
     std::shared_ptr<ExaminerHelper> process;
-    std::vector<std::shared_ptr<ExaminerHelper>> stuck; // given up, and not known to have ended
+    StuckHelpers<ExaminerHelper> stuck;
     std::optional<Round> round;
     std::uint64_t number = 0; // of the round
     std::optional<Time> start_at;
@@ -54,7 +53,6 @@ struct Examiner::State {
     std::optional<Time> check_at;
     Duration silence = least_silence;
     LeftOut left_out;
-    bool gave_up = false;
 
     State(Loop& its_loop, Spawner& its_spawner, std::function<void(WaitScan)> when_done,
           std::function<void(std::string)> to_log)
@@ -71,16 +69,14 @@ struct Examiner::State {
 
     void start(Time now) {
         start_at.reset();
-        std::erase_if(stuck, [](const auto& one) { return one->ended(); });
-        if (stuck.size() >= most_stuck) {
-            if (!std::exchange(gave_up, true))
+        if (stuck.too_many()) {
+            if (stuck.to_be_told())
                 log(fmt::format("{} examiners hang: locks, descriptors and heartbeat files are not looked at until one "
                                 "of them comes back",
-                                stuck.size()));
+                                stuck.all().size()));
             start_at = now + between_starts;
             return;
         }
-        gave_up = false;
         started_at = now;
         if (auto begun = begin(); !begun) {
             log("starting the examiner: " + begun.error().text);
@@ -117,7 +113,7 @@ struct Examiner::State {
         const auto now = monotonic_now();
         ++number;
         round = Round{.scan = std::move(scan), .deadline = now, .request = {}};
-        std::erase_if(stuck, [](const auto& one) { return one->ended(); });
+        stuck.let_go();
         // One that is still at an earlier scan would come to this one too late.
         const bool ready = !process || !process->waiting;
         ExaminerRequest request;
@@ -171,7 +167,7 @@ struct Examiner::State {
 
     [[nodiscard]] bool is_left_out(const LeftOut::Subject& subject, Time now) const {
         return (!left_out.empty() && left_out.contains(subject, now))
-               || std::ranges::any_of(stuck, [&](const auto& one) { return one->hangs_on == subject; });
+               || std::ranges::any_of(stuck.all(), [&](const auto& one) { return one->hangs_on == subject; });
     }
 
     void send() {
@@ -245,8 +241,7 @@ struct Examiner::State {
     std::shared_ptr<ExaminerHelper> replace(Time now) {
         auto one = detach();
         check_at.reset();
-        one->kill(); // also one whose end of the socket is closed, or that talks nonsense
-        if (!one->ended()) stuck.push_back(one);
+        stuck.give_up(one);
         start_soon(now);
         return one;
     }

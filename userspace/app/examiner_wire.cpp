@@ -1,17 +1,18 @@
 #include "app/examiner_wire.hpp"
 
-#include <algorithm>
+#include "app/records.hpp"
+
 #include <array>
-#include <cstring>
-#include <type_traits>
 #include <utility>
 
 namespace nezuban::examiner_wire {
 
 namespace {
 
-// Structures as they lie in memory, without padding; texts, where there are any, are the rest of the frame, with a NUL
-// between them.
+using records::append;
+using records::take;
+
+// Texts, where there are any, are the rest of the frame, with a NUL between them.
 struct Head {
     std::uint64_t round;
     std::uint64_t part; // index in Part
@@ -49,22 +50,6 @@ struct FileRecord {
     std::uint32_t known;
     std::uint32_t index;
 };
-static_assert(std::has_unique_object_representations_v<Head> && std::has_unique_object_representations_v<QuestionRecord>
-              && std::has_unique_object_representations_v<AnswerRecord>
-              && std::has_unique_object_representations_v<FileRecord>);
-
-template <typename Record> void append(std::string& bytes, const Record& record) {
-    bytes.append(reinterpret_cast<const char*>(&record), sizeof record);
-}
-
-template <typename Record> std::optional<Record> take(std::string_view& bytes) {
-    if (bytes.size() < sizeof(Record)) return std::nullopt;
-    Record record{};
-    std::copy_n(bytes.begin(), sizeof record, reinterpret_cast<char*>(&record));
-    bytes.remove_prefix(sizeof record);
-    return record;
-}
-
 // A text of its own, a line each.
 std::string lines_of(const std::vector<std::string>& frames) {
     std::string text;
@@ -212,12 +197,9 @@ std::optional<Part> read_part(std::uint64_t which, std::string_view bytes) {
 } // namespace
 
 std::string encode(std::uint64_t round, const Part& part) {
-    std::string bytes(sizeof(std::uint32_t), '\0');
-    append(bytes, Head{.round = round, .part = part.index()});
-    std::visit([&](const auto& one) { write(bytes, one); }, part);
-    const auto length = static_cast<std::uint32_t>(bytes.size() - sizeof(std::uint32_t));
-    std::memcpy(bytes.data(), &length, sizeof length);
-    return bytes;
+    std::string rest;
+    std::visit([&](const auto& each) { write(rest, each); }, part);
+    return records::frame(Head{.round = round, .part = part.index()}, rest);
 }
 
 std::optional<Message> decode(std::string_view frame) {

@@ -7,6 +7,7 @@
 #include "io/spawner.hpp"
 #include "report/wire.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -30,6 +31,38 @@ struct Helper {
     [[nodiscard]] bool ended() {
         return failed || (pid != 0 && child.ended());
     }
+};
+
+// Those that were given up and are not known to have ended: not even SIGKILL ends who waits for a dead disk.
+template <typename One> class StuckHelpers {
+public:
+    // Also one whose end of the socket is closed, or that talks nonsense.
+    void give_up(const std::shared_ptr<One>& one) {
+        one->kill();
+        if (!one->ended()) all_.push_back(one);
+    }
+    void let_go() {
+        std::erase_if(all_, [](const auto& one) { return one->ended(); });
+    }
+    // None should be started beside them.
+    [[nodiscard]] bool too_many() {
+        let_go();
+        if (all_.size() < most) told_ = false;
+        return all_.size() >= most;
+    }
+    // That there are too many: once, until there aren't.
+    [[nodiscard]] bool to_be_told() {
+        return !std::exchange(told_, true);
+    }
+    [[nodiscard]] const std::vector<std::shared_ptr<One>>& all() const {
+        return all_;
+    }
+
+private:
+    static constexpr std::size_t most = 8;
+
+    std::vector<std::shared_ptr<One>> all_;
+    bool told_ = false;
 };
 
 // Our own program in another role.

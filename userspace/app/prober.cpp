@@ -29,7 +29,6 @@ constexpr Duration between_starts = 1s;
 // as long.
 constexpr Duration least_silence = 1s;
 constexpr Duration most_silence = 1min;
-constexpr std::size_t most_stuck = 8;
 constexpr std::size_t most_pending = 4096;
 
 struct Pending {
@@ -48,7 +47,7 @@ struct Prober::State {
     std::function<void(Probed)> done;
     std::function<void(std::string)> log;
     std::shared_ptr<Helper> process;
-    std::vector<std::shared_ptr<Helper>> stuck; // given up, and not known to have ended
+    StuckHelpers<Helper> stuck;
     std::unordered_map<std::uint64_t, Pending> pending;
     std::vector<CommandId> refused;
     std::uint64_t number = 0;
@@ -61,7 +60,6 @@ struct Prober::State {
     Time heard_at;
     std::optional<Time> owes_since; // an answer; nothing was heard from it since
     Duration silence = least_silence;
-    bool gave_up = false;
 
     State(Loop& its_loop, Spawner& its_spawner, std::function<void(Probed)> when_done,
           std::function<void(std::string)> to_log)
@@ -84,14 +82,12 @@ struct Prober::State {
 
     void start(Time now) {
         start_at.reset();
-        std::erase_if(stuck, [](const auto& one) { return one->ended(); });
-        if (stuck.size() >= most_stuck) {
-            why_not = fmt::format("{} probers hang", stuck.size());
-            if (!std::exchange(gave_up, true)) log(why_not + ": nothing is probed until one of them comes back");
+        if (stuck.too_many()) {
+            why_not = fmt::format("{} probers hang", stuck.all().size());
+            if (stuck.to_be_told()) log(why_not + ": nothing is probed until one of them comes back");
             start_at = now + between_starts;
             return;
         }
-        gave_up = false;
         started_at = now;
         heard_at = now;
         owes_since.reset();
@@ -131,8 +127,7 @@ struct Prober::State {
     // Whatever it was asked has failed.
     void replace(const std::string& why) {
         const auto one = detach();
-        one->kill(); // also one whose end of the socket is closed, or that talks nonsense
-        if (!one->ended()) stuck.push_back(one);
+        stuck.give_up(one);
         output.clear();
         sent = 0;
         if (refused.empty()) next.reset();
@@ -256,7 +251,7 @@ std::optional<Time> Prober::next_deadline() const {
 
 void Prober::advance(Time now) {
     auto& state = *state_;
-    if (!state.stuck.empty()) std::erase_if(state.stuck, [](const auto& one) { return one->ended(); });
+    state.stuck.let_go();
     if (state.start_at && *state.start_at <= now) state.start(now);
     if (!state.next || *state.next > now) return;
     if (state.process) state.receive(); // we may have been stopped, and the answers be there

@@ -1,14 +1,14 @@
 #include "app/prober_wire.hpp"
 
-#include <algorithm>
-#include <cstring>
-#include <type_traits>
+#include "app/records.hpp"
 
 namespace nezuban::prober_wire {
 
 namespace {
 
-// As they lie in memory, without padding; the text is the rest of the frame.
+using records::frame;
+using records::take;
+
 struct QuestionRecord {
     std::uint64_t number;
     std::int64_t timeout;
@@ -17,23 +17,6 @@ struct QuestionRecord {
 struct AnswerRecord {
     std::uint64_t number;
 };
-static_assert(std::has_unique_object_representations_v<QuestionRecord>
-              && std::has_unique_object_representations_v<AnswerRecord>);
-
-template <typename Record> std::string frame(const Record& record, std::string_view text) {
-    const auto length = static_cast<std::uint32_t>(sizeof record + text.size());
-    std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
-    bytes.append(reinterpret_cast<const char*>(&record), sizeof record);
-    return bytes.append(text);
-}
-
-template <typename Record> std::optional<Record> take(std::string_view& bytes) {
-    if (bytes.size() < sizeof(Record)) return std::nullopt;
-    Record record{};
-    std::copy_n(bytes.begin(), sizeof record, reinterpret_cast<char*>(&record));
-    bytes.remove_prefix(sizeof record);
-    return record;
-}
 
 } // namespace
 

@@ -33,10 +33,10 @@ public:
     [[nodiscard]] std::uint32_t judged_for_max(std::uint32_t max) const;
     [[nodiscard]] std::optional<Time> next_maturity() const;
 
+    enum class Ending { allowed, forbidden, uncalled_for }; // the last: it isn't one of those who are too many
     // Those who have to go so that max remain: newest first, none who may not be ended, none who is on the way out.
     // They are on the way out from now on. When not enough may be ended, those who may not are asked again only after
     // a second: a storm of one event each would else ask all of them each time.
-    enum class Ending { allowed, forbidden, uncalled_for }; // the last: it isn't one of those who are too many
     [[nodiscard]] std::vector<Identity> take_excess(std::uint32_t max,
                                                     const std::function<Ending(const Identity&)>& ending_of, Time now);
     [[nodiscard]] std::optional<Time> next_asking() const {

@@ -1,10 +1,8 @@
 #include "act/commands.hpp"
 
-#include "io/clock.hpp"
-#include "io/signals.hpp"
+#include "commanding.hpp"
 
 #include <csignal>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -16,70 +14,10 @@
 #include <unistd.h>
 
 using namespace nezuban;
+using namespace nezuban::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-// What the app does around Commands.
-class Here {
-public:
-    explicit Here(Commands::Limits most = {}) : limits(most) {
-        REQUIRE(spawner.attach(loop));
-        REQUIRE(loop.watch(signals.fd(), ready::in, [this](std::uint32_t) {
-            if (!signals.read().empty()) commands.on_child();
-        }));
-    }
-
-    void step() {
-        REQUIRE(loop.step(commands.next_deadline()));
-        commands.advance(monotonic_now());
-    }
-    CommandEnded end_of(CommandId id) {
-        while (!ended.contains(id))
-            step();
-        return ended.at(id);
-    }
-    std::uint32_t start_of(CommandId id) {
-        while (!started.contains(id))
-            step();
-        return started.at(id);
-    }
-    void wait_for_line(const std::string& line) {
-        while (said.find(line + "\n") == std::string::npos)
-            step();
-    }
-    RunCommand shell(CommandId id, const std::string& script) {
-        return {.id = id, .argv = {"/bin/sh", "-c", script}, .timeout = 1min, .label = "test"};
-    }
-
-    Commands::Limits limits;
-    Spawner spawner = Spawner::start().value();
-    Loop loop = Loop::create().value();
-    SignalFd signals = SignalFd::open().value();
-    std::map<CommandId, std::uint32_t> started;
-    std::map<CommandId, CommandEnded> ended;
-    std::vector<std::string> order;
-    std::string said;
-    Commands commands{loop,
-                      spawner,
-                      [this](const Event& event) {
-                          if (const auto* begin = std::get_if<CommandStarted>(&event)) {
-                              started[begin->id] = begin->pid;
-                          }
-                          if (const auto* end = std::get_if<CommandEnded>(&event)) {
-                              CHECK_FALSE(ended.contains(end->id));
-                              ended[end->id] = *end;
-                              order.push_back("ended");
-                          }
-                      },
-                      [this](const std::string& label, const std::string& line) {
-                          CHECK(label == "test");
-                          said += line + "\n";
-                          order.push_back(line);
-                      },
-                      [](const Incident& incident) { return "{\"reason\": \"" + incident.reason + "\"}"; },
-                      limits};
-};
 
 RunCommand told_of(RunCommand command, const std::string& reason) {
     command.input = Incident{.reason = reason};
@@ -96,6 +34,24 @@ void leave_behind(Here& here, const RunCommand& command) {
 // Nobody of this process group is left (zombies count as gone when their parent is the system's first process).
 bool group_gone(std::uint32_t leader) {
     return ::kill(-static_cast<pid_t>(leader), 0) != 0;
+}
+
+void await_end(pid_t child) {
+    siginfo_t info{};
+    REQUIRE(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) == 0);
+}
+
+// A child that is no command.
+pid_t ended_child() {
+    const auto child = ::fork();
+    if (child == 0) ::_exit(0);
+    await_end(child);
+    return child;
+}
+
+bool is_unreaped(pid_t child) {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT | WNOHANG) == 0;
 }
 
 } // namespace
@@ -260,16 +216,13 @@ TEST_CASE("a child that is no command and ended while a request was unanswered i
     const auto spawner = static_cast<pid_t>(here.spawner.pid());
     ::kill(spawner, SIGSTOP);
     here.commands.run(here.shell(1, "exec sleep 1000"));
-    const auto stray = ::fork();
-    if (stray == 0) ::_exit(0);
-    siginfo_t info{};
-    REQUIRE(::waitid(P_PID, static_cast<id_t>(stray), &info, WEXITED | WNOWAIT) == 0);
+    const auto stray = ended_child();
     here.commands.on_child();
-    CHECK(::waitid(P_PID, static_cast<id_t>(stray), &info, WEXITED | WNOWAIT | WNOHANG) == 0);
+    CHECK(is_unreaped(stray));
     ::kill(spawner, SIGCONT);
     here.start_of(1);
     here.commands.advance(monotonic_now());
-    CHECK(::waitid(P_PID, static_cast<id_t>(stray), &info, WEXITED | WNOWAIT | WNOHANG) != 0);
+    CHECK_FALSE(is_unreaped(stray));
     here.commands.end(1);
     here.end_of(1);
 }
@@ -339,18 +292,15 @@ TEST_CASE("a child that is no command and ended behind one whose group has time 
     here.commands.run(here.shell(1, "(trap '' TERM; echo ready; while :; do sleep 1000; done) & wait"));
     here.wait_for_line("ready");
     here.commands.end(1);
-    siginfo_t info{};
-    REQUIRE(::waitid(P_PID, static_cast<id_t>(here.started.at(1)), &info, WEXITED | WNOWAIT) == 0);
-    const auto stray = ::fork();
-    if (stray == 0) ::_exit(0);
-    REQUIRE(::waitid(P_PID, static_cast<id_t>(stray), &info, WEXITED | WNOWAIT) == 0);
+    await_end(static_cast<pid_t>(here.started.at(1)));
+    const auto stray = ended_child();
     here.commands.on_child();
     REQUIRE(here.ended.empty());
 
     here.commands.advance(monotonic_now() + 2s); // that no other child ends is the point: nobody tells of one
     REQUIRE(here.ended.contains(1));
     here.commands.advance(monotonic_now());
-    CHECK(::waitid(P_PID, static_cast<id_t>(stray), &info, WEXITED | WNOWAIT | WNOHANG) != 0);
+    CHECK_FALSE(is_unreaped(stray));
 }
 
 TEST_CASE("a dead spawner is an error of the command that was asked for, and no more") {

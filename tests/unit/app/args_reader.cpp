@@ -5,7 +5,7 @@
 #include "io/procfs.hpp"
 #include "io/spawner.hpp"
 #include "support/hang.hpp"
-#include "support/skip.hpp"
+#include "support/privilege.hpp"
 #include "support/temp_dir.hpp"
 
 #include <csignal>
@@ -22,9 +22,6 @@
 using namespace nezuban;
 using namespace nezuban::test;
 using namespace std::chrono_literals;
-
-#define NEEDS_FUSE()                                                                                                   \
-    if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) SKIP("holding a memory's lock needs /dev/fuse")
 
 namespace {
 

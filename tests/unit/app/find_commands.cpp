@@ -125,7 +125,7 @@ TEST_CASE("without a token nothing is looked for") {
 }
 
 TEST_CASE("a command whose memory is locked by what it waits for on a dead disk has not ended") {
-    if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) SKIP("holding a memory's lock needs /dev/fuse");
+    NEEDS_FUSE();
     if (!can_load_bpf()) SKIP(why_no_bpf());
     const TempDir dir;
     Actor command("nzstuck", {"memory", dir.path().string()}, "nz-command");
