@@ -31,9 +31,12 @@ TEST_CASE("helpers are killed at any instant: restarts are made, none of them tw
     const TempDir dir;
     const Leash leash(dir.file("leash"));
     const Service service(dir, leash);
-    // Beside the service, rules for which each of the helpers is needed
+    // Beside the service, rules for which each of the helpers is needed: the examiner looks at a file whoever else
+    // waits on this machine or not.
     Daemon daemon(
         service.text + rule(fresh_name(), "count.min = 0\nready.tcp = \"127.0.0.1:9\"\nrestart.command = [\"true\"]")
+        + rule(fresh_name(),
+               "count.min = 0\nhang.heartbeat = \"1h\"\nhang.heartbeat_file = \"" + dir.file("beat") + "\"")
         + "[[process]]\nname = \"" + fresh_name() + "\"\nmatch.args = [\"--nobody-has-it\"]\ncount.min = 0\n");
     Witness witness(similar_to(service.name));
     daemon.start();
