@@ -2,8 +2,8 @@
 /*
  * On which device does a thread in D wait? No system call and no descriptor tells it of a kernel thread, but
  * the functions on its stack hold what they work on. So the words of that stack are tried, from where it left
- * its processor upwards: the first that leads to a live super block with a device behind it, or to a block
- * device, is told. A word is believed only when what it leads to points back.
+ * its processor upwards: those that lead to a live super block with a device behind it, or to a block device,
+ * are told, each device once. A word is believed only when what it leads to points back.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -21,14 +21,17 @@ struct nz_device_wish wish;
 
 /* One reader at a time. */
 static struct nz_device found;
+static u32 told[NZ_DEVICES_TOLD];
+static u32 told_devices;
 
 /* Words of the stack are fetched by so many: a call for each would take most of the time. */
 #define CHUNK 64
 #define CHUNK_BYTES (CHUNK * sizeof(u64))
 /*
- * How far up. A frozen ext4 was found 33 to 37 words up, whoever waited for it. Farther out, what earlier
- * calls left in the gaps of the frames is found, too: 92 words up the disk that the parent of a vfork had
- * read before.
+ * How far up. A frozen ext4 was found 33 to 37 words up, whoever waited for it, and in four words of 128.
+ * What earlier calls left in the gaps of the frames is found, too: 92 words up the disk that the parent of a
+ * vfork had read before, and in one of 30 waits for that ext4 the disk of the program's own pages, 76 words
+ * up.
  */
 #define REACH 128
 static u64 words[CHUNK];
@@ -161,6 +164,15 @@ __noinline int take_word(u64 word)
 	return is_kernel_pointer(mapping) ? take_inode(POINTER(mapping, address_space, host)) : 0;
 }
 
+/* Whether the device that was just found has been told of this thread already. */
+static __always_inline bool is_told(void)
+{
+	for (u32 i = 0; i < NZ_DEVICES_TOLD; i++)
+		if (i < told_devices && told[i] == found.device)
+			return true;
+	return false;
+}
+
 /* The words of one chunk from here to there. */
 __noinline int take_chunk(u64 base, u64 from, u64 end)
 {
@@ -169,21 +181,23 @@ __noinline int take_chunk(u64 base, u64 from, u64 end)
 	for (u32 i = 0; i < CHUNK; i++) {
 		u64 address = base + i * sizeof(u64);
 
-		if (address < from || address >= end || !take_word(words[i & (CHUNK - 1)]))
+		if (address < from || address >= end || !take_word(words[i & (CHUNK - 1)]) || is_told())
 			continue;
-		found.words = (address - from) / sizeof(u64);
+		found.words += (address - from) / sizeof(u64);
 		return 1;
 	}
 	return 0;
 }
 
-static __always_inline bool walk(u64 from)
+/* found.words: where to begin; then, where it was found. */
+static __always_inline bool walk(u64 pointer)
 {
+	u64 from = pointer + found.words * sizeof(u64);
 	u64 base = from & ~(u64)(CHUNK_BYTES - 1);
-	u64 end = from + REACH * sizeof(u64);
+	u64 end = pointer + REACH * sizeof(u64);
 
-	if (end > stack_end(from))
-		end = stack_end(from);
+	if (end > stack_end(pointer))
+		end = stack_end(pointer);
 	for (u32 chunk = 0; chunk <= REACH / CHUNK && base < end; chunk++, base += CHUNK_BYTES)
 		if (take_chunk(base, from, end))
 			return true;
@@ -206,8 +220,13 @@ int find_device(struct bpf_iter__task *ctx)
 	found.thread_start_ns = task->start_boottime;
 	found.switches = task->nvcsw + task->nivcsw;
 	found.tid = tid;
+	found.words = 0;
 	found.reserved = 0;
-	if (walk(stack_pointer(task)))
+	told_devices = 0;
+	for (u32 i = 0; i < NZ_DEVICES_TOLD && walk(stack_pointer(task)); i++) {
 		bpf_seq_write(ctx->meta->seq, &found, sizeof(found));
+		told[i] = found.device;
+		told_devices++;
+	}
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What was found on the kernel stack of a thread in D: see events.h for the rules of this border.
+ * What was found on the kernel stack of a thread in D, the nearest first: see events.h for the rules of this
+ * border.
  */
 #ifndef NEZUBAN_DEVICE_H
 #define NEZUBAN_DEVICE_H
@@ -9,6 +10,7 @@
 
 #define NZ_DEVICE_NAME 32
 #define NZ_DEVICE_ASKED 1024 /* words of 64 bits */
+#define NZ_DEVICES_TOLD 3    /* of one thread, at most */
 
 /* What user space asks for, written into the program's memory: a bit for each tid, by its low 16 bits; who
  * shares them is told too, for user space to drop. */

@@ -62,7 +62,7 @@ TEST_CASE("who sits in a frozen file system is told with file and device, and th
     CHECK(object.find("file") != std::string::npos);
     CHECK(object.find("loop") != std::string::npos);
     const auto device = evidence.value("device", "");
-    CHECK(device.starts_with("loop") == have_programs());
+    CHECK(device.substr(0, 4) == (have_programs() ? "loop" : ""));
     CHECK((device.find("), ext4 on " + dir.path().string()) != std::string::npos) == have_programs());
 
     freezer.tell("thaw");

@@ -41,10 +41,12 @@ TEST_CASE("who sits in a frozen file system is told with the device below it") {
     freezer.tell("write");
     const auto found = devices_of(*scan, {writer});
 
-    REQUIRE(found.size() == 1);
-    CHECK(found.front().device.major == 7); // loop
-    CHECK("/dev/" + found.front().device.name == freezer.said().at("device"));
-    CHECK(found.front().device.file_system == "ext4");
+    // Other devices may be told beside it: what earlier calls have left on the stack.
+    const auto of_loop = [](const FoundDevice& one) { return one.device.major == 7; };
+    REQUIRE(std::ranges::count_if(found, of_loop) == 1);
+    const auto& below = std::ranges::find_if(found, of_loop)->device;
+    CHECK("/dev/" + below.name == freezer.said().at("device"));
+    CHECK(below.file_system == "ext4");
     Scanner scanner;
     const auto told = scanner.threads_of(writer, {.uninterruptible = true});
     REQUIRE(told.size() == 1);

@@ -109,7 +109,7 @@ void examine_process(std::span<Question> questions, Owners& owners, StackDevices
         }
         // A socket, a pipe or a device that is no disk is nothing that a file system waits for.
         if (answer.object.empty() || answer.object.find(" on ") != std::string::npos)
-            answer.device = devices.of(thread);
+            answer.device = devices.of(thread, answer.object);
         // What it works on is told by its name, too, and changes with each wait.
         if (thread.kernel_thread) answer.comm = read_name(thread.thread.tid).value_or("");
         const bool read = thread.to_read != ToRead::nothing;
