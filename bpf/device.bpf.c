@@ -21,8 +21,7 @@ struct nz_device_wish wish;
 
 /* One reader at a time. */
 static struct nz_device found;
-static u32 told[NZ_DEVICES_TOLD];
-static u32 told_devices;
+static u32 told[NZ_DEVICES_TOLD]; /* of this thread; 0 is no device */
 
 /* Words of the stack are fetched by so many: a call for each would take most of the time. */
 #define CHUNK 64
@@ -168,7 +167,7 @@ __noinline int take_word(u64 word)
 static __always_inline bool is_told(void)
 {
 	for (u32 i = 0; i < NZ_DEVICES_TOLD; i++)
-		if (i < told_devices && told[i] == found.device)
+		if (told[i] == found.device)
 			return true;
 	return false;
 }
@@ -222,11 +221,10 @@ int find_device(struct bpf_iter__task *ctx)
 	found.tid = tid;
 	found.words = 0;
 	found.reserved = 0;
-	told_devices = 0;
+	__builtin_memset(told, 0, sizeof(told));
 	for (u32 i = 0; i < NZ_DEVICES_TOLD && walk(stack_pointer(task)); i++) {
 		bpf_seq_write(ctx->meta->seq, &found, sizeof(found));
 		told[i] = found.device;
-		told_devices++;
 	}
 	return 0;
 }
